@@ -1,0 +1,3 @@
+from .erfnet import ERFNetEncoder
+
+__all__ = ['ERFNetEncoder']

@@ -1,0 +1,3 @@
+from .erfnet_head import ERFNetDecodeHead
+
+__all__ = ['ERFNetDecodeHead']

@@ -1,0 +1,69 @@
+"""Train the model of a config.
+
+Example:
+    python tools/train.py configs/erfnet/erfnet_1xb8-600i_camvid-192x256.py
+"""
+
+import argparse
+import os
+
+from mmengine.config import Config, DictAction
+from mmengine.runner import Runner
+
+from mmssl.apis.config import ConfigError, default_work_dir, load_config
+from mmssl.apis.launch import prepare_launch
+from mmssl.apis.one_line_errors import BUILD_ERRORS, one_line_errors
+from mmssl.apis.resuming import find_resume_checkpoint
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line, in the form of the OpenMMLab tools."""
+    parser = argparse.ArgumentParser(description='Train the model of a config.')
+    parser.add_argument('config', help='config file, or package::file for one of a host package')
+    parser.add_argument('--work-dir', help='folder for logs and checkpoints (default: work_dirs/<config name>)')
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='latest',
+        metavar='PATH',
+        help='continue from a checkpoint; without PATH from the newest in the work dir',
+    )
+    parser.add_argument('--amp', action='store_true', help='automatic mixed precision (needs an accelerator)')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='override the config')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
+    parser.add_argument('--local-rank', '--local_rank', type=int, default=0, help='set by some launchers')
+    args = parser.parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def enable_amp(cfg: Config) -> None:
+    """Turn the optimiser wrapper of ``cfg`` into the one for mixed precision."""
+    kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
+    if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
+        raise ConfigError(f"--amp: optim_wrapper.type is {kind!r}, expected 'OptimWrapper'")
+    cfg.optim_wrapper.type = 'AmpOptimWrapper'
+    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+
+
+def main() -> None:
+    """Build the runner and train."""
+    args = parse_args()
+    with one_line_errors(*BUILD_ERRORS):
+        cfg = load_config(args.config, args.cfg_options)
+        cfg.launcher = args.launcher
+        cfg.work_dir = args.work_dir or cfg.get('work_dir') or default_work_dir(args.config)
+        if args.amp:
+            enable_amp(cfg)
+        if args.resume:
+            cfg.resume, cfg.load_from = True, find_resume_checkpoint(args.resume, cfg.work_dir)
+        prepare_launch(cfg)
+        runner = Runner.from_cfg(cfg)
+        # The runner builds its loops late; here a mistake in a dataset is still told in one line.
+        _ = runner.train_loop, runner.val_loop if cfg.get('val_cfg') else None
+    with one_line_errors():
+        runner.train()
+
+
+if __name__ == '__main__':
+    main()
