@@ -37,7 +37,9 @@ def draw_predictions(cfg: Config, folder: str) -> None:
     """Let the visualisation hook of ``cfg`` write every test image to ``folder``."""
     hook = cfg.get('default_hooks', {}).get('visualization')
     if hook is None:
-        raise ConfigError("--show-dir: default_hooks has no 'visualization', expected dict(type='SegVisualizationHook')")
+        raise ConfigError(
+            "--show-dir: default_hooks has no 'visualization', expected dict(type='SegVisualizationHook')"
+        )
     hook.draw, hook.interval = True, 1
     cfg.visualizer.save_dir = folder
 
@@ -53,7 +55,7 @@ def main() -> None:
             raise FileNotFoundError(f'checkpoint not found: {args.checkpoint}')
         cfg.load_from, cfg.resume = args.checkpoint, False
         # A network with a random layer gives numbers too, so every tensor must come from the checkpoint.
-        cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='mmssl.StrictLoadHook')]
+        cfg.custom_hooks = [*cfg.get('custom_hooks', []), {'type': 'mmssl.StrictLoadHook'}]
         if args.show_dir:
             draw_predictions(cfg, args.show_dir)
         if args.out:

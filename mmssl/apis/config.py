@@ -8,13 +8,15 @@ from mmengine.config import Config
 from mmengine.hub import get_config
 
 # What mmengine's Runner.from_cfg and the hosts' tools read.
-TOP_LEVEL_KEYS = frozenset(
-    'model work_dir train_dataloader val_dataloader test_dataloader train_cfg val_cfg test_cfg auto_scale_lr '
-    'optim_wrapper param_scheduler val_evaluator test_evaluator default_hooks custom_hooks data_preprocessor '
-    'load_from resume launcher env_cfg log_processor log_level visualizer vis_backends default_scope randomness '
-    'experiment_name runner_type custom_imports compile activation_checkpointing efficient_conv_bn_eval '
-    'tta_model'.split()
-)
+# fmt: off
+TOP_LEVEL_KEYS = frozenset((
+    'model', 'work_dir', 'train_dataloader', 'val_dataloader', 'test_dataloader', 'train_cfg', 'val_cfg', 'test_cfg',
+    'auto_scale_lr', 'optim_wrapper', 'param_scheduler', 'val_evaluator', 'test_evaluator', 'default_hooks',
+    'custom_hooks', 'data_preprocessor', 'load_from', 'resume', 'launcher', 'env_cfg', 'log_processor', 'log_level',
+    'visualizer', 'vis_backends', 'default_scope', 'randomness', 'experiment_name', 'runner_type', 'custom_imports',
+    'compile', 'activation_checkpointing', 'efficient_conv_bn_eval', 'tta_model',
+))
+# fmt: on
 
 
 class ConfigError(ValueError):

@@ -47,5 +47,7 @@ class ClassWeightHook(Hook):
         weights = enet_class_weights(frequencies, self.c)
         for loss in losses:
             loss.set_class_weight(weights)
-        table = ', '.join(f'{name} {weight:.2f}' for name, weight in zip(dataset.metainfo['classes'], weights, strict=True))
+        table = ', '.join(
+            f'{name} {weight:.2f}' for name, weight in zip(dataset.metainfo['classes'], weights, strict=True)
+        )
         runner.logger.info(f'Class weights (equation 4.1, c={self.c}): {table}')

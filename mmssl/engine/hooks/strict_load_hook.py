@@ -24,7 +24,9 @@ class StrictLoadHook(Hook):
         stored = checkpoint.get('state_dict', checkpoint)
         stored = {key.removeprefix('module.'): value for key, value in stored.items()}
         problems = [
-            f'{key} is missing' if key not in stored else f'{key} is {tuple(stored[key].shape)}, not {tuple(value.shape)}'
+            f'{key} is missing'
+            if key not in stored
+            else f'{key} is {tuple(stored[key].shape)}, not {tuple(value.shape)}'
             for key, value in wanted.items()
             if key not in stored or stored[key].shape != value.shape
         ]

@@ -49,6 +49,7 @@ class ERFNetDecodeHead(BaseDecodeHead):
             raise ValueError(f'ERFNetDecodeHead: memory_format={memory_format!r}, expected {list(MEMORY_FORMATS)}')
         # The release has no dropout in the decoder.
         kwargs.setdefault('dropout_ratio', 0)
+        kwargs.setdefault('loss_decode', {'type': 'mmssl.WeightedCrossEntropyLoss'})
         super().__init__(in_channels, widths[-1], norm_cfg=norm_cfg, init_cfg=init_cfg, **kwargs)
         blocks, channels = [], in_channels
         for width in widths:

@@ -48,7 +48,8 @@ def fold_into_conv(conv: nn.Conv2d | nn.ConvTranspose2d, norm: nn.Module) -> Non
 @torch.no_grad()
 def slice_batch_norm(norm: nn.Module, start: int, stop: int) -> nn.BatchNorm2d:
     """Batch norm in evaluation mode over the channels ``start`` to ``stop`` - 1 of ``norm``."""
-    part = nn.BatchNorm2d(stop - start, eps=norm.eps, affine=norm.affine, device=norm.running_mean.device)
+    like = {'device': norm.running_mean.device, 'dtype': norm.running_mean.dtype}
+    part = nn.BatchNorm2d(stop - start, eps=norm.eps, affine=norm.affine, **like)
     part.running_mean.copy_(norm.running_mean[start:stop])
     part.running_var.copy_(norm.running_var[start:stop])
     if norm.affine:

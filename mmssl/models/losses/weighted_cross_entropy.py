@@ -94,7 +94,9 @@ class WeightedCrossEntropyLoss(nn.Module):
     ) -> Tensor:
         """As ``weighted_cross_entropy``; ``weight`` is the pixel weight (mmseg's samplers give one)."""
         if self.scheme and self.class_weight is None:
-            raise ValueError(f'class_weight={self.scheme!r} was not computed: add mmssl.ClassWeightHook to custom_hooks')
+            raise ValueError(
+                f'class_weight={self.scheme!r} was not computed: add mmssl.ClassWeightHook to custom_hooks'
+            )
         class_weight = None if self.class_weight is None else self.class_weight.to(cls_score.device)
         if class_weight is not None and len(class_weight) != cls_score.shape[1]:
             raise ValueError(f'class_weight has {len(class_weight)} numbers, the scores {cls_score.shape[1]} classes')

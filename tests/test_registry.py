@@ -1,0 +1,50 @@
+"""Every ``mmssl.`` name resolves to this package, from every host's scope, without an import of ours."""
+
+import subprocess
+import sys
+
+import pytest
+from mmengine.registry import MODELS as ROOT_MODELS
+
+import mmssl.registry as ours
+
+REGISTRIES = [ours.MODELS, ours.DATASETS, ours.TRANSFORMS, ours.HOOKS, ours.METRICS]
+
+
+@pytest.mark.parametrize('registry', REGISTRIES, ids=lambda registry: registry.name)
+def test_names_resolve_to_this_package(registry):
+    registry.import_from_location()
+    assert registry.module_dict
+    for name, cls in registry.module_dict.items():
+        assert cls.__module__.startswith('mmssl.'), name
+        assert registry.root.get(f'mmssl.{name}') is cls
+        assert cls.__doc__, name
+
+
+@pytest.mark.parametrize('scope', ['mmseg', 'mmdet', 'mmpretrain'])
+def test_prefix_works_from_every_host_without_importing_us(scope):
+    code = (
+        'from mmengine.registry import MODELS, init_default_scope\n'
+        f'init_default_scope({scope!r})\n'
+        'net = MODELS.build(dict(type="mmssl.ERFNetEncoder"))\n'
+        'print(type(net).__module__)'
+    )
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+    assert done.stdout.strip() == 'mmssl.models.backbones.erfnet', done.stderr
+
+
+def test_no_name_hides_a_hosts():
+    """A forgotten prefix must fail, not build a host's class that behaves otherwise."""
+    import mmseg.models  # noqa: F401
+    import mmseg.registry
+
+    ours.MODELS.import_from_location()
+    hidden = set(ours.MODELS.module_dict) & set(mmseg.registry.MODELS.module_dict)
+    assert not hidden
+
+
+def test_registries_are_children_of_the_root():
+    for registry in REGISTRIES:
+        assert registry.scope == 'mmssl'
+        assert registry.parent is registry.root
+    assert ROOT_MODELS is ours.MODELS.parent
