@@ -1,0 +1,255 @@
+"""One inference and one training step of a segmentor, on images made up for the measurement."""
+
+import pickle
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.model.utils import revert_sync_batchnorm
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import MODELS, init_default_scope
+from mmengine.structures import PixelData
+from mmseg.models.segmentors.base import BaseSegmentor
+from mmseg.structures import SegDataSample
+from torch import Tensor, nn
+
+from mmssl.apis.config import load_config
+from mmssl.apis.sync_norm import sync_norm_to_norm
+from mmssl.compat import allow_mmengine_checkpoints
+from mmssl.errors import one_line
+from mmssl.models.losses.weighted_cross_entropy import WeightedCrossEntropyLoss
+
+LABEL_BLOCK = 16  # pixels; synthetic masks are piecewise constant, as real ones are
+IGNORED_SHARE = 0.05  # of the blocks
+IGNORE_INDEX = 255
+
+
+@dataclass(frozen=True)
+class WorkloadSpec:
+    """What to build and run; picklable, so that a fresh process can do the same.
+
+    Attributes:
+        config: path or ``package::path``.
+        mode: ``inference`` or ``train``.
+        shape: height and width of the images, in pixels.
+        batch_size: images per step.
+        device: ``cpu`` or ``cuda``.
+        fold: whether batch normalisation is folded into the convolutions before inference.
+        checkpoint: file whose weights are loaded, or None for random weights.
+        options: dotted key to value, merged into the config.
+    """
+
+    config: str
+    mode: str
+    shape: tuple[int, int]
+    batch_size: int
+    device: str = 'cpu'
+    fold: bool = True
+    checkpoint: str | None = None
+    options: dict = field(default_factory=dict)
+
+
+@dataclass
+class Workload:
+    """A built model and the step to measure.
+
+    Attributes:
+        step: runs one inference or one training step.
+        model: the model that ``step`` runs, for inference the folded copy where folding was asked for.
+        norms: batch normalisation layers of the built model.
+        norms_left: those that remain in ``model``, fewer than ``norms`` where folding removed some.
+    """
+
+    step: Callable[[], object]
+    model: nn.Module
+    norms: int
+    norms_left: int
+
+
+def build_segmentor(config: Config, source: str, device: str = 'cpu') -> BaseSegmentor:
+    """Builds the model as the Runner of a single process does: SyncBN becomes BN, no weights are downloaded.
+
+    Args:
+        config: a whole config with the key ``model``.
+        source: name for error messages.
+        device: where the parameters go.
+
+    Returns:
+        The segmentor with random weights.
+
+    Raises:
+        ValueError: no ``model`` in the config, it cannot be built, or it is not a segmentor of mmseg.
+    """
+    if not isinstance(config.get('model'), dict):
+        raise ValueError(f'config {source}: no key "model", nothing to measure')
+    init_default_scope(config.get('default_scope', 'mmseg'))
+    settings = sync_norm_to_norm(config.model)[0]
+    if config.get('data_preprocessor') is not None:
+        settings.setdefault('data_preprocessor', config.data_preprocessor)
+    try:
+        with warnings.catch_warnings():
+            # The hosts announce their own deprecations once for every loss.
+            warnings.simplefilter('ignore', UserWarning)
+            model = MODELS.build(settings)
+    except (KeyError, TypeError, ValueError, AssertionError, ImportError) as error:
+        raise ValueError(f'config {source}: the model cannot be built: {one_line(error)}') from None
+    if not isinstance(model, BaseSegmentor):
+        raise ValueError(f'config {source}: {type(model).__name__} found, a segmentor of mmseg expected')
+    return revert_sync_batchnorm(model.to(device))
+
+
+def load_weights(model: nn.Module, path: str | Path) -> None:
+    """Loads all weights of a checkpoint; nothing but tensors and plain values is unpickled.
+
+    Args:
+        model: receives the weights.
+        path: a ``.pth`` file, a state dict or a dict with the key ``state_dict``.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: not a checkpoint, or its keys or shapes are not those of the model.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'--checkpoint {path}: no such file')
+    allow_mmengine_checkpoints()
+    try:
+        checkpoint = torch.load(path, map_location='cpu', weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise ValueError(f'--checkpoint {path}: {one_line(error)[:300]}') from None
+    state = checkpoint.get('state_dict', checkpoint)
+    try:
+        model.load_state_dict(state, strict=True)
+    except RuntimeError as error:
+        raise ValueError(f'--checkpoint {path}: {one_line(error)[:300]}') from None
+
+
+def count_norms(model: nn.Module) -> int:
+    """Counts the batch normalisation layers."""
+    return sum(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules())
+
+
+def synthetic_images(shape: tuple[int, int], batch_size: int, seed: int = 0) -> list[Tensor]:
+    """Draws noise images, each (3, H, W) uint8 in 0..255, as a loader delivers them."""
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randint(0, 256, (3, *shape), dtype=torch.uint8, generator=generator) for _ in range(batch_size)]
+
+
+def synthetic_labels(shape: tuple[int, int], batch_size: int, num_classes: int, seed: int = 0) -> list[Tensor]:
+    """Draws masks of constant blocks, of which about one in twenty is ignored, never all and never none.
+
+    Args:
+        shape: height and width in pixels.
+        batch_size: number of masks.
+        num_classes: ids are 0..num_classes-1, ignored pixels are 255.
+        seed: of the draw.
+
+    Returns:
+        ``batch_size`` masks, each (1, H, W) int64.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    rows, columns = (-(-size // LABEL_BLOCK) for size in shape)
+    labels = []
+    for _ in range(batch_size):
+        blocks = torch.randint(0, num_classes, (rows, columns), generator=generator)
+        blocks[torch.rand(rows, columns, generator=generator) < IGNORED_SHARE] = IGNORE_INDEX
+        blocks[-1, -1] = 0
+        mask = blocks.repeat_interleave(LABEL_BLOCK, 0).repeat_interleave(LABEL_BLOCK, 1)[: shape[0], : shape[1]]
+        mask = mask.clone()
+        mask[0, 0] = IGNORE_INDEX
+        labels.append(mask[None])
+    return labels
+
+
+def build_workload(spec: WorkloadSpec) -> Workload:
+    """Builds the model of a config and the step to measure.
+
+    Inference is the model's ``test_step``, which ``tools/test.py`` runs for every batch: uint8 images in host memory,
+    data preprocessor (transfer and normalisation), network (whole image or sliding window, as the config says),
+    logits at the images' size, class map. A training step is the model's ``train_step`` with the config's optimiser:
+    preprocessing, forward, loss with some ignored pixels, backward, update. Loading images and hooks are outside.
+
+    Args:
+        spec: what to build.
+
+    Returns:
+        The step, ready to be called any number of times.
+
+    Raises:
+        FileNotFoundError: config or checkpoint missing.
+        ValueError: the config does not fit (see :func:`build_segmentor`), or it has no ``optim_wrapper`` for
+            training.
+    """
+    if spec.mode not in ('inference', 'train'):
+        raise ValueError(f'mode: {spec.mode!r} found, "inference" or "train" expected')
+    if min(spec.shape) < 1 or spec.batch_size < 1:
+        raise ValueError(f'shape {spec.shape}, batch size {spec.batch_size} found, positive numbers expected')
+    torch.manual_seed(0)
+    config = load_config(spec.config, spec.options)
+    model = build_segmentor(config, spec.config, spec.device)
+    if spec.checkpoint:
+        load_weights(model, spec.checkpoint)
+    images = synthetic_images(spec.shape, spec.batch_size)
+    if spec.mode == 'inference':
+        return _inference(model, images, spec)
+    return _training(model, images, spec, config)
+
+
+def _inference(model: BaseSegmentor, images: list[Tensor], spec: WorkloadSpec) -> Workload:
+    model = model.eval()
+    norms = count_norms(model)
+    if spec.fold:
+        from mmssl.models.layers.fold_norm import fold_norm
+
+        model = fold_norm(model)
+    meta = {'ori_shape': spec.shape, 'img_shape': spec.shape, 'pad_shape': spec.shape}
+
+    @torch.no_grad()
+    def step():
+        return model.test_step({'inputs': images, 'data_samples': [SegDataSample(metainfo=meta) for _ in images]})
+
+    return Workload(step, model, norms, count_norms(model))
+
+
+def _training(model: BaseSegmentor, images: list[Tensor], spec: WorkloadSpec, config: Config) -> Workload:
+    if config.get('optim_wrapper') is None:
+        raise ValueError(f'config {spec.config}: no key "optim_wrapper", a training step cannot be measured')
+    settings = config.optim_wrapper.copy()
+    if 'constructor' not in settings:
+        settings.setdefault('type', 'OptimWrapper')
+    try:
+        optim_wrapper = build_optim_wrapper(model, settings)
+    except (KeyError, TypeError, ValueError, AssertionError) as error:
+        raise ValueError(f'config {spec.config}: optim_wrapper: {one_line(error)}') from None
+    # A preprocessor pads training crops to the size of the recipe; here the crop is the shape that was asked for.
+    if getattr(model.data_preprocessor, 'size', None) is not None:
+        model.data_preprocessor.size = spec.shape
+    num_classes = _num_classes(model, spec.config)
+    labels = synthetic_labels(spec.shape, spec.batch_size, num_classes)
+    for loss in model.modules():
+        # A hook computes these from the training masks; their values do not change the time.
+        if isinstance(loss, WeightedCrossEntropyLoss) and loss.scheme and loss.class_weight is None:
+            loss.set_class_weight(torch.ones(num_classes))
+    meta = {'ori_shape': spec.shape, 'img_shape': spec.shape}
+    model.train()
+
+    def step():
+        samples = []
+        for label in labels:
+            sample = SegDataSample(metainfo=meta)
+            sample.gt_sem_seg = PixelData(data=label)
+            samples.append(sample)
+        return model.train_step({'inputs': images, 'data_samples': samples}, optim_wrapper)
+
+    norms = count_norms(model)
+    return Workload(step, model, norms, norms)
+
+
+def _num_classes(model: nn.Module, source: str) -> int:
+    heads = (model, getattr(model, 'decode_head', None))
+    for head in heads:
+        if isinstance(getattr(head, 'num_classes', None), int):
+            return head.num_classes
+    raise ValueError(f'config {source}: {type(model).__name__} has no num_classes, labels cannot be drawn')
