@@ -47,7 +47,9 @@ def take_step(cfg):
     loss, _ = model.parse_losses(losses)
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
     optim_wrapper.backward(loss)
-    gradients = {name: parameter.grad.clone() for name, parameter in model.named_parameters() if parameter.grad is not None}
+    gradients = {
+        name: parameter.grad.clone() for name, parameter in model.named_parameters() if parameter.grad is not None
+    }
     optim_wrapper.step()
     return model, loss, before, gradients
 

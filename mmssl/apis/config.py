@@ -81,14 +81,14 @@ def load_config(path: str, options: dict | None = None) -> Config:
 
     Raises:
         FileNotFoundError: when the file does not exist.
-        ConfigError: on an unknown key in the file or in the options.
+        ConfigError: on a syntax error, and on an unknown key in the file or in the options.
     """
-    if '::' in path:
-        cfg = get_config(path)
-    elif Path(path).is_file():
-        cfg = Config.fromfile(path)
-    else:
+    if '::' not in path and not Path(path).is_file():
         raise FileNotFoundError(f'config not found: {path}')
+    try:
+        cfg = get_config(path) if '::' in path else Config.fromfile(path)
+    except SyntaxError as error:
+        raise ConfigError(f'{path}: line {error.lineno}: {error.msg}') from None
     check_top_level_keys(cfg.keys(), path)
     if options:
         check_options(cfg, options)

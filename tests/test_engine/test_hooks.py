@@ -89,7 +89,9 @@ def test_strict_loading_names_what_does_not_fit(cfg, tmp_path):
     cfg.experiment_name += '-strict'
     total = len(Runner.from_cfg(cfg).model.state_dict())
     cfg.experiment_name += '2'
-    message = f'incomplete.pth: {total - 1} of {total} tensors fit the model; first that does not: backbone.layers.9.bn1'
+    message = (
+        f'incomplete.pth: {total - 1} of {total} tensors fit the model; first that does not: backbone.layers.9.bn1'
+    )
     with pytest.raises(DataError, match=message):
         Runner.from_cfg(cfg).test()
 
