@@ -15,8 +15,9 @@ ALLOWED = {
     'transfer': set(),
     'pruning': set(),
     'evaluation': set(),
-    'engine': {'datasets', 'models', 'transfer', 'pruning', 'evaluation'},
-    'apis': {'datasets', 'models', 'transfer', 'pruning', 'evaluation', 'engine'},
+    'visualization': set(),
+    'engine': {'datasets', 'models', 'transfer', 'pruning', 'evaluation', 'visualization'},
+    'apis': {'datasets', 'models', 'transfer', 'pruning', 'evaluation', 'visualization', 'engine'},
 }
 # rooms whose third-party imports are restricted
 THIRD_PARTY = {'transfer': {'torch', 'mmengine', 'numpy'}, 'pruning': {'torch', 'mmengine', 'numpy'}}

@@ -7,11 +7,11 @@ Example:
 import argparse
 import os
 
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
-from mmssl.apis.config import ConfigError, default_work_dir, load_config
+from mmssl.apis.config import default_work_dir, load_config
 from mmssl.apis.launch import prepare_launch
 from mmssl.apis.metrics_file import write_metrics
 from mmssl.apis.one_line_errors import BUILD_ERRORS, one_line_errors
@@ -24,24 +24,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--work-dir', help='folder for the log and metrics.json (default: work_dirs/<config name>)')
     parser.add_argument('--out', metavar='DIR', help='save the predicted masks as PNG, one a test image')
-    parser.add_argument('--show-dir', metavar='DIR', help='save pictures of truth and prediction')
+    parser.add_argument('--show-dir', metavar='DIR', help='save photograph, truth and prediction side by side')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='override the config')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
     parser.add_argument('--local-rank', '--local_rank', type=int, default=0, help='set by some launchers')
     args = parser.parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
-
-
-def draw_predictions(cfg: Config, folder: str) -> None:
-    """Let the visualisation hook of ``cfg`` write every test image to ``folder``."""
-    hook = cfg.get('default_hooks', {}).get('visualization')
-    if hook is None:
-        raise ConfigError(
-            "--show-dir: default_hooks has no 'visualization', expected dict(type='SegVisualizationHook')"
-        )
-    hook.draw, hook.interval = True, 1
-    cfg.visualizer.save_dir = folder
 
 
 def main() -> None:
@@ -57,7 +46,7 @@ def main() -> None:
         # A network with a random layer gives numbers too, so every tensor must come from the checkpoint.
         cfg.custom_hooks = [*cfg.get('custom_hooks', []), {'type': 'mmssl.StrictLoadHook'}]
         if args.show_dir:
-            draw_predictions(cfg, args.show_dir)
+            cfg.custom_hooks.append({'type': 'mmssl.PictureHook', 'out_dir': args.show_dir})
         if args.out:
             cfg.test_evaluator.output_dir = args.out
         prepare_launch(cfg)

@@ -1,0 +1,1 @@
+"""Pictures: masks over photographs, sheets of them, predictions beside the truth."""

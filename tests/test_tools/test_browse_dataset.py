@@ -1,0 +1,66 @@
+"""What browse_dataset.py draws and counts, on CamVid."""
+
+import importlib.util
+
+import cv2
+import numpy as np
+import pytest
+
+CONFIG = 'configs/erfnet/erfnet_1xb8-600i_camvid-192x256.py'
+
+
+@pytest.fixture(scope='module')
+def tool(repository):
+    spec = importlib.util.spec_from_file_location('browse', repository / 'tools/visualizations/browse_dataset.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def at_root(repository, monkeypatch):
+    monkeypatch.chdir(repository)
+
+
+def test_training_split(tool, at_root, camvid_root, mmseg_scope, tmp_path, capsys):
+    command = [CONFIG, '--number', '5', '--batch', '4', '--out', str(tmp_path), '--single', '--alpha', '1']
+    counts = tool.main(command)
+    sheets = sorted(path.name for path in tmp_path.glob('*sheet*'))
+    assert sheets == ['train_sheet_00000.png', 'train_sheet_00004.png']
+    overlays = [cv2.imread(str(path))[..., ::-1] for path in sorted(tmp_path.glob('*_overlay.png'))]
+    assert len(overlays) == 5
+    assert {overlay.shape for overlay in overlays} == {(192, 256, 3)}
+    assert counts.sum() == 5 * 192 * 256
+    # With alpha 1 every pixel of a class has its colour: the pictures can be counted.
+    sky = sum((overlay == (128, 128, 128)).all(-1).sum() for overlay in overlays)
+    road = sum((overlay == (128, 64, 128)).all(-1).sum() for overlay in overlays)
+    assert counts[3] == road > 0.1 * counts.sum()
+    assert counts[0] == pytest.approx(sky, rel=0.01)  # an ignored pixel of the photograph can be this grey
+    assert counts[11] > 0  # CamVid's void
+    assert counts[12] == 0
+    assert f'{100 * counts[3] / counts.sum():.2f}' in capsys.readouterr().out
+    repeated = tool.main([CONFIG, '--number', '5', '--batch', '4', '--out', str(tmp_path)])
+    assert np.array_equal(repeated, counts)
+    assert not np.array_equal(tool.main([CONFIG, '--number', '5', '--seed', '1', '--out', str(tmp_path)]), counts)
+
+
+def test_validation_split_in_order(tool, at_root, camvid_root, mmseg_scope, tmp_path):
+    counts = tool.main([CONFIG, '--split', 'val', '--number', '2', '--out', str(tmp_path), '--single'])
+    names = sorted(path.name for path in (camvid_root / 'val').iterdir())[:2]
+    masks = [cv2.imread(str(camvid_root / 'valannot' / name), cv2.IMREAD_UNCHANGED) for name in names]
+    expected = np.bincount(np.concatenate(masks).ravel(), minlength=12)[:12]
+    assert counts.tolist() == [*expected.tolist(), 0]
+    for index, name in enumerate(names):
+        shown = cv2.imread(str(tmp_path / f'val_{index:05d}_image.png')).astype(int)
+        source = cv2.resize(cv2.imread(str(camvid_root / 'val' / name)), shown.shape[1::-1]).astype(int)
+        assert shown.shape == (240, 320, 3)
+        assert np.abs(shown - source).max() <= 1
+
+
+def test_bad_input(tool, at_root, mmseg_scope):
+    with pytest.raises(ValueError, match="no key 'train_dataloader'"):
+        tool.main(['mmseg::_base_/models/erfnet_fcn.py'])
+    with pytest.raises(ValueError, match="no key 'data_preprocessor'"):
+        tool.main(['mmseg::_base_/datasets/cityscapes.py'])
+    with pytest.raises(SystemExit):
+        tool.main([CONFIG, '--number', '0'])

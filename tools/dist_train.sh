@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Train with several processes: one per GPU or, on a machine without any, GPUS processes on the CPU (gloo).
+#
+#   bash tools/dist_train.sh CONFIG GPUS [arguments of train.py]
+#
+# Several nodes: run it on each with NNODES, NODE_RANK (0 on the node MASTER_ADDR) and MASTER_ADDR set; GPUS is per node.
+# PORT defaults to a free one on a single node and to 29500 on several. A process that fails ends all of them.
+exec bash "$(dirname "${BASH_SOURCE[0]}")/dist_run.sh" train.py 1 'CONFIG GPUS [arguments of train.py]' "$@"

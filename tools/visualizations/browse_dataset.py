@@ -1,0 +1,193 @@
+"""Show what the network sees: images and masks after the whole pipeline and the data preprocessor.
+
+    python tools/visualizations/browse_dataset.py CONFIG --split train --number 16 --out browse
+
+Each batch is drawn on one sheet: the input of the network with normalisation undone, the same with the classes
+blended over it, and a legend. Ignored pixels are striped, ids outside the classes magenta. Printed: the share of
+pixels of each class in what was browsed.
+"""
+
+import argparse
+from pathlib import Path
+
+import cv2
+import numpy as np
+from mmengine.config import Config, DictAction
+from mmengine.registry import MODELS, init_default_scope
+from mmengine.runner import Runner, set_random_seed
+from prettytable import PrettyTable
+from tqdm import tqdm
+
+from mmssl.apis.config import ConfigError, load_config
+from mmssl.apis.one_line_errors import BUILD_ERRORS, one_line_errors
+from mmssl.apis.preprocessed_images import is_rgb, to_pictures
+from mmssl.visualization.contact_sheet import LINE, contact_sheet, legend
+from mmssl.visualization.mask_picture import INVALID_COLOUR, count_ids, distinct_palette, fit_mask, overlay_mask
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Parses the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', help='config file, or package::file for one of a host package')
+    parser.add_argument('--split', choices=('train', 'val', 'test'), default='train')
+    parser.add_argument('--number', type=int, default=16, metavar='N', help='images to show')
+    parser.add_argument('--out', type=Path, default=Path('browse'), metavar='DIR', help='folder for the pictures')
+    parser.add_argument('--batch', type=int, metavar='B', help="images per batch and sheet (default: the loader's)")
+    parser.add_argument('--single', action='store_true', help='also write each image and overlay to a file of its own')
+    parser.add_argument('--alpha', type=float, default=0.6, help='share of the class colour in the overlay')
+    parser.add_argument('--seed', type=int, default=0, help='of the order and of the augmentations')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='override the config')
+    args = parser.parse_args(argv)
+    for name in ('number', 'batch'):
+        value = getattr(args, name)
+        if value is not None and value < 1:
+            parser.error(f'--{name}: {value} found, a number above 0 expected')
+    if not 0 <= args.alpha <= 1:
+        parser.error(f'--alpha: {args.alpha} found, 0 to 1 expected')
+    return args
+
+
+def build_parts(cfg: Config, args: argparse.Namespace) -> tuple:
+    """Builds the loader of the split and the data preprocessor of the model.
+
+    Returns:
+        The loader (in this process, in the order of its sampler), the preprocessor, and whether the latter leaves RGB.
+    """
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    key = f'{args.split}_dataloader'
+    if not cfg.get(key):
+        raise ConfigError(f'{args.config}: no key {key!r}, nothing to browse')
+    settings = cfg.get('model', {}).get('data_preprocessor') or cfg.get('data_preprocessor')
+    if not settings:
+        raise ConfigError(f"{args.config}: no key 'data_preprocessor' in the model, the network's input is unknown")
+    loader = {name: value for name, value in cfg[key].items() if name not in ('prefetch_factor', 'timeout')}
+    loader.update(num_workers=0, persistent_workers=False)
+    if args.batch:
+        loader['batch_size'] = args.batch
+    set_random_seed(args.seed)
+    return Runner.build_dataloader(loader, seed=args.seed), MODELS.build(settings), is_rgb(settings)
+
+
+def ignored_id(cfg: Config) -> int:
+    """Finds the id that the loss ignores; that of a dataset may differ, where it is replaced while loading."""
+    heads = cfg.get('model', {}).get('decode_head', {})
+    head = heads[-1] if isinstance(heads, (list, tuple)) else heads
+    return head.get('ignore_index', 255)
+
+
+def innermost(dataset) -> object:
+    """Finds the dataset inside wrappers that repeat, slice or join datasets."""
+    while True:
+        inner = getattr(dataset, 'dataset', None) or next(iter(getattr(dataset, 'datasets', [])), None)
+        if inner is None:
+            return dataset
+        dataset = inner
+
+
+def caption(sample) -> str:
+    """Names the file and what happened to it."""
+    path = sample.get('img_path')
+    words = [Path(path).name if path else 'no file']
+    if sample.get('ori_shape') and sample.get('img_shape'):
+        words.append('{}x{} -> {}x{}'.format(*sample.ori_shape[:2], *sample.img_shape[:2]))
+    if sample.get('flip'):
+        words.append(f'flipped {sample.get("flip_direction", "")}'.strip())
+    return ', '.join(words)
+
+
+def draw_batch(batch: dict, preprocessor, rgb: bool, args: argparse.Namespace, classes: dict) -> tuple:
+    """Draws one batch.
+
+    Args:
+        batch: as the loader gives it.
+        preprocessor: the data preprocessor.
+        rgb: channel order behind it.
+        args: the command line.
+        classes: ``names``, ``ignore_index`` and ``drawing``, the arguments of ``overlay_mask``.
+
+    Returns:
+        Groups of RGB pictures (image, overlay), captions, and pixel counts (see ``count_ids``).
+    """
+    data = preprocessor(batch, training=args.split == 'train')
+    groups, captions = [], []
+    counts = np.zeros(len(classes['names']) + 2, dtype=np.int64)
+    images = to_pictures(data['inputs'], preprocessor, rgb=rgb)
+    for image, sample in zip(images, data['data_samples'], strict=True):
+        captions.append(caption(sample))
+        if 'gt_sem_seg' not in sample:
+            groups.append([image])
+            continue
+        mask = sample.gt_sem_seg.data.squeeze(0).cpu().numpy()
+        counts += count_ids(mask, len(classes['names']), classes['ignore_index'])
+        if image.shape[:2] != mask.shape:
+            # In testing the mask keeps the size of its file, while the image is resized and padded.
+            padding = sample.get('img_padding_size', sample.get('padding_size', (0, 0, 0, 0)))
+            mask = fit_mask(mask, image.shape[:2], padding, classes['ignore_index'])
+        groups.append([image, overlay_mask(image, mask, alpha=args.alpha, **classes['drawing'])])
+    return groups, captions, counts
+
+
+def make_legend(classes: dict, width: int) -> np.ndarray:
+    """Draws the legend: classes, ignored pixels, ids that are no class."""
+    grey = np.full((LINE, LINE, 3), 128, dtype=np.uint8)
+    swatches = [np.full((LINE, LINE, 3), colour, dtype=np.uint8) for colour in classes['drawing']['palette']]
+    swatches.append(overlay_mask(grey, np.full((LINE, LINE), classes['ignore_index']), **classes['drawing']))
+    swatches.append(np.full((LINE, LINE, 3), INVALID_COLOUR, dtype=np.uint8))
+    return legend(list(zip([*classes['names'], 'ignored', 'no class'], swatches, strict=True)), width)
+
+
+def save(path: Path, picture: np.ndarray) -> None:
+    """Writes an RGB picture; raises OSError where that fails."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not cv2.imwrite(str(path), picture[..., ::-1]):
+        raise OSError(f'{path}: cannot be written')
+
+
+def share_table(names: list[str], counts: np.ndarray) -> str:
+    """Lays out the share of pixels of each class, of the ignored pixels and of ids that are no class."""
+    table = PrettyTable(['class', 'pixels', 'share %'])
+    table.align = 'r'
+    table.align['class'] = 'l'
+    for name, count in zip([*names, 'ignored', 'no class'], counts, strict=True):
+        table.add_row([name, int(count), f'{100 * count / max(counts.sum(), 1):.2f}'])
+    return table.get_string()
+
+
+def main(argv: list[str] | None = None) -> np.ndarray:
+    """Browses; returns the pixel counts."""
+    args = parse_args(argv)
+    cfg = load_config(args.config, args.cfg_options)
+    loader, preprocessor, rgb = build_parts(cfg, args)
+    dataset = innermost(loader.dataset)
+    names = list(dataset.metainfo['classes'])
+    palette = dataset.metainfo.get('palette') or distinct_palette(len(names))
+    ignore_index = ignored_id(cfg)
+    drawing = {'palette': palette, 'ignore_index': ignore_index}
+    classes = {'names': names, 'ignore_index': ignore_index, 'drawing': drawing}
+    counts = np.zeros(len(names) + 2, dtype=np.int64)
+    shown, batches = 0, iter(loader)
+    with tqdm(total=args.number, desc=args.split, unit='image') as bar:
+        while shown < args.number and (batch := next(batches, None)) is not None:
+            batch = {key: value[: args.number - shown] for key, value in batch.items()}
+            groups, captions, pixels = draw_batch(batch, preprocessor, rgb, args, classes)
+            counts += pixels
+            sheet = contact_sheet(groups, captions)
+            path = args.out / f'{args.split}_sheet_{shown:05d}.png'
+            save(path, np.vstack([sheet, make_legend(classes, sheet.shape[1])]))
+            for offset, group in enumerate(groups if args.single else []):
+                for kind, picture in zip(('image', 'overlay'), group, strict=False):
+                    save(args.out / f'{args.split}_{shown + offset:05d}_{kind}.png', picture)
+            shown += len(groups)
+            bar.update(len(groups))
+    if shown < args.number:
+        print(f'{args.split}: all {shown} images were shown, --number {args.number} asked for more')
+    print(share_table(names, counts))
+    if counts[-1]:
+        print(f'{counts[-1]} pixels have an id that is neither a class (0..{len(names) - 1}) nor ignored')
+    print(f'pictures written to {args.out}')
+    return counts
+
+
+if __name__ == '__main__':
+    with one_line_errors(*BUILD_ERRORS):
+        main()
