@@ -71,6 +71,6 @@ CONFIG=$WORK_DIR/$(basename "$CONFIG")
 CHECKPOINT=$WORK_DIR/$(basename "$(cat "$WORK_DIR"/last_checkpoint)")
 
 printf '\n== testing: %s\n' "$CHECKPOINT"
-"$PY" tools/test.py "$CONFIG" "$CHECKPOINT" --work-dir "$WORK_DIR/test" --show-dir "$WORK_DIR/pictures"
-cp "$WORK_DIR/pictures/sheet.png" "$WORK_DIR/quickstart.png"
+"$PY" tools/test.py "$CONFIG" "$CHECKPOINT" --work-dir "$WORK_DIR/test" --show-dir "$WORK_DIR/test/pictures"
+mv -f "$WORK_DIR/test/pictures/sheet.png" "$WORK_DIR/quickstart.png"
 "$PY" tools/quickstart.py "$WORK_DIR" --checkpoint "$CHECKPOINT" --seconds $((SECONDS - START))

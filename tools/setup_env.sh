@@ -343,6 +343,6 @@ check_dependencies
 STEP=6
 say "[$STEP/$STEPS] checking that everything imports"
 "$PY" "$ROOT"/tools/check_env.py || die 'the environment is not complete; see the table above'
-rm -rf "$STATE/offered" "$STATE/tmp"
+rm -rf "$STATE/offered" "$STATE/tmp" "$STATE"/mmcv-*
 fingerprint >"$STATE/complete"
 $ACTIVE || say "done; activate it with: source $VENV/bin/activate"

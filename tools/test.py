@@ -12,6 +12,7 @@ from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
 from mmssl.apis.config import default_work_dir, load_config
+from mmssl.apis.data_folders import check_data_folders
 from mmssl.apis.launch import prepare_launch
 from mmssl.apis.metrics_file import write_metrics
 from mmssl.apis.one_line_errors import BUILD_ERRORS, one_line_errors
@@ -49,6 +50,7 @@ def main() -> None:
             cfg.custom_hooks.append({'type': 'mmssl.PictureHook', 'out_dir': args.show_dir})
         if args.out:
             cfg.test_evaluator.output_dir = args.out
+        check_data_folders(cfg, ('test',))
         prepare_launch(cfg)
         runner = Runner.from_cfg(cfg)
         _ = runner.test_loop

@@ -11,6 +11,7 @@ from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
 from mmssl.apis.config import ConfigError, default_work_dir, load_config
+from mmssl.apis.data_folders import check_data_folders
 from mmssl.apis.launch import prepare_launch
 from mmssl.apis.one_line_errors import BUILD_ERRORS, one_line_errors
 from mmssl.apis.resuming import find_resume_checkpoint
@@ -57,6 +58,7 @@ def main() -> None:
             enable_amp(cfg)
         if args.resume:
             cfg.resume, cfg.load_from = True, find_resume_checkpoint(args.resume, cfg.work_dir)
+        check_data_folders(cfg, ('train', 'val'))
         prepare_launch(cfg)
         runner = Runner.from_cfg(cfg)
         # The runner builds its loops late; here a mistake in a dataset is still told in one line.

@@ -1,10 +1,12 @@
 """Read a configuration for the tools: from a file or a host package, with checked options."""
 
 import difflib
+import importlib.util
 from collections.abc import Iterable
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.hub import get_config
 
 # What mmengine's Runner.from_cfg and the hosts' tools read.
@@ -85,6 +87,10 @@ def load_config(path: str, options: dict | None = None) -> Config:
     """
     if '::' not in path and not Path(path).is_file():
         raise FileNotFoundError(f'config not found: {path}')
+    package = path.partition('::')[0]
+    # mmengine would install a package that it knows and does not find.
+    if '::' in path and (package not in MODULE2PACKAGE or importlib.util.find_spec(package) is None):
+        raise ConfigError(f'{path}: no installed package {package!r} with configs')
     try:
         cfg = get_config(path) if '::' in path else Config.fromfile(path)
     except SyntaxError as error:

@@ -66,3 +66,9 @@ def test_a_hosts_config():
     cfg = load_config('mmseg::erfnet/erfnet_fcn_4xb4-160k_cityscapes-512x1024.py')
     assert cfg.model.backbone.type == 'ERFNet'
     assert default_work_dir('mmseg::erfnet/erfnet_fcn_4xb4.py') == 'work_dirs/erfnet_fcn_4xb4'
+
+
+@pytest.mark.parametrize('package', ['mmnothing', 'mmrotate'])
+def test_a_package_that_is_not_there_is_told_and_not_installed(package):
+    with pytest.raises(ConfigError, match=f"{package}::x.py: no installed package '{package}' with configs"):
+        load_config(f'{package}::x.py')

@@ -149,3 +149,12 @@ def test_channels_last_equals_contiguous(mmseg_scope):
 
 def test_it_is_a_host_module():
     assert isinstance(ERFNetEncoder(), BaseModule)
+
+
+def test_scores_of_the_inputs_size_are_not_interpolated(head):
+    scores = torch.randn(1, 19, 16, 24)
+    assert head.predict_by_feat(scores, [{'img_shape': (15, 24), 'pad_shape': (16, 24)}]) is scores
+    window = head.predict_by_feat(scores, [{'img_shape': torch.Size((16, 24)), 'pad_shape': (32, 48)}])
+    assert window is scores
+    larger = head.predict_by_feat(scores, [{'img_shape': (30, 48), 'pad_shape': (32, 48)}])
+    assert torch.equal(larger, F.interpolate(scores, (32, 48), mode='bilinear', align_corners=False))

@@ -2,6 +2,7 @@ import copy
 
 import pytest
 import torch
+from mmengine.model import revert_sync_batchnorm
 from torch import nn
 
 from mmssl.models.backbones.erfnet import ERFNetEncoder
@@ -34,6 +35,18 @@ def test_folded_erfnet_gives_the_same_scores(erfnet):
     # what remains are the slices for what the three max-pools hand on: 3, 16 and 64 channels
     norms = [m for m in folded.modules() if isinstance(m, nn.BatchNorm2d)]
     assert [norm.num_features for norm in norms] == [3, 16, 64]
+
+
+def test_a_synchronised_norm_folds_after_mmengine_reverted_it(mmseg_scope):
+    net = nn.Sequential(
+        ERFNetEncoder(norm_cfg={'type': 'SyncBN', 'eps': 1e-3}),
+        ERFNetDecodeHead(num_classes=7, norm_cfg={'type': 'SyncBN'}),
+    )
+    net = revert_sync_batchnorm(net).eval()
+    folded = fold_norm(net)
+    assert sum(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in folded.modules()) == 3
+    image = torch.randn(1, 3, 32, 32)
+    assert torch.allclose(folded(image), net(image), rtol=1e-4, atol=1e-5)
 
 
 def test_the_original_is_untouched(erfnet):

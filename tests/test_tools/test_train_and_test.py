@@ -181,8 +181,8 @@ def spoil(data: Path, fault: str) -> None:
 @pytest.mark.parametrize(
     ('fault', 'message'),
     [
-        ('no root', 'the data root does not exist'),
-        ('empty split', 'images/train: no image there'),
+        ('no root', 'data: the folder does not exist (train_dataloader.dataset.data_root)'),
+        ('empty split', 'images/train: the folder holds no file'),
         ('no mask', '1 of 4 images have no mask in'),
         ('another size', 'masks/train/b.png: the mask has 32x64 pixels (height x width), its image'),
         ('colour', 'masks/train/b.png: the mask is in colour'),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from torch import Tensor, nn
 
@@ -73,3 +74,13 @@ class ERFNetDecodeHead(BaseDecodeHead):
         for layer in self.layers.values():
             x = layer(x)
         return self.cls_seg(x)
+
+    def predict_by_feat(self, seg_logits: Tensor, batch_img_metas: list[dict]) -> Tensor:
+        """As mmseg's, without its interpolation where the scores have the size of the input already."""
+        meta = batch_img_metas[0]
+        size = (
+            meta['img_shape'] if isinstance(meta['img_shape'], torch.Size) else meta.get('pad_shape', meta['img_shape'])
+        )
+        if tuple(seg_logits.shape[2:]) == tuple(size[:2]):
+            return seg_logits
+        return super().predict_by_feat(seg_logits, batch_img_metas)

@@ -8,11 +8,13 @@ Here each block that knows how to fold itself has a method ``fold_norm()``; the 
 import copy
 
 import torch
+from mmengine.model.utils import _BatchNormXd
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-# Exact types: a subclass may normalise in another way in evaluation.
-FOLDABLE = (nn.BatchNorm2d, nn.SyncBatchNorm)
+# Exact types: a subclass may normalise in another way in evaluation. The last is what mmengine makes of a
+# synchronised norm in a single process.
+FOLDABLE = (nn.BatchNorm2d, nn.SyncBatchNorm, _BatchNormXd)
 
 
 def is_foldable(norm: nn.Module) -> bool:
