@@ -8,6 +8,7 @@ import argparse
 import os
 
 from mmengine.config import Config, DictAction
+from mmengine.device import get_device
 from mmengine.runner import Runner
 
 from mmssl.apis.config import ConfigError, default_work_dir, load_config
@@ -40,6 +41,8 @@ def parse_args() -> argparse.Namespace:
 
 def enable_amp(cfg: Config) -> None:
     """Turn the optimiser wrapper of ``cfg`` into the one for mixed precision."""
+    if get_device() == 'cpu':
+        raise ConfigError('--amp: no accelerator found, mixed precision needs one')
     kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
     if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
         raise ConfigError(f"--amp: optim_wrapper.type is {kind!r}, expected 'OptimWrapper'")

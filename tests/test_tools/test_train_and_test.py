@@ -120,6 +120,13 @@ def test_nothing_to_resume(run, streets, tmp_path):
     assert f'--resume: no checkpoint in {tmp_path / "empty"}' in line
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason='the error is that of a machine without an accelerator')
+def test_mixed_precision_without_an_accelerator(run, streets):
+    status, line = run('train', streets, '--amp')
+    assert status == 1
+    assert '--amp: no accelerator found' in line
+
+
 def test_a_missing_checkpoint(run, streets):
     assert run('test', streets, 'nowhere.pth') == (
         1,
