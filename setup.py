@@ -15,7 +15,7 @@ from setuptools.command.build_py import build_py
 ROOT = Path(__file__).resolve().parent
 MIM_ENTRIES = ('configs', 'tools', 'model-index.yml')
 # These prepare a checkout of the repository; an installed package has nothing for them to prepare.
-CHECKOUT_ONLY = ('setup_env.sh', 'run_tests.sh', 'quickstart.sh', 'quickstart.py', 'check_env.py')
+CHECKOUT_ONLY = ('setup_env.sh', 'setup_mmcv.sh', 'run_tests.sh', 'quickstart.sh', 'quickstart.py', 'check_env.py')
 
 
 class BuildWithMim(build_py):

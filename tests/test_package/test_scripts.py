@@ -142,9 +142,9 @@ def test_ci_offers_wheels_and_links_images(checkout):
     fake_shared(checkout, 'wheels', 'data/CamVid', 'data/coco128')
     shared = checkout.parent / 'shared'
     for _ in range(2):  # the second time the links are there
-        done, _ = run(checkout, '.ci/run', '-x', PIP_FIND_LINKS='/opt/wheels')
+        done, _ = run(checkout, '.ci/run', '-x', PIP_FIND_LINKS='/elsewhere/wheels')
         assert done.returncode == 0, done.stderr
-        assert done.stdout == f'{shared}/wheels /opt/wheels|true|{checkout}|-x\n'
+        assert done.stdout == f'{shared}/wheels /elsewhere/wheels|true|{checkout}|-x\n'
         for name in ('CamVid', 'coco128'):
             assert (checkout / 'data' / name).resolve() == shared / 'data' / name
             assert list((shared / 'data' / name).iterdir()) == []  # no link inside the folder

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-NEEDED = 'bash dirname cat awk df du ls sed date mkdir rm find tail head wc grep basename tar mv sleep uname'.split()
+NEEDED = ('bash', 'dirname', 'cat', 'awk', 'df', 'du', 'ls', 'sed', 'date', 'mkdir', 'rm', 'find', 'tail', 'basename')
 
 
 @pytest.fixture
@@ -129,7 +129,8 @@ def test_environment_of_another_python(setup_env, machine, tmp_path):
 
 def test_scripts_parse(repository):
     scripts = [*(repository / 'tools').glob('*.sh'), repository / '.ci' / 'run']
-    assert len(scripts) >= 4
     for script in scripts:
         subprocess.run(['bash', '-n', str(script)], check=True)
-        assert os.access(script, os.X_OK)
+    # The others are called as `bash tools/NAME.sh`.
+    assert os.access(repository / '.ci' / 'run', os.X_OK)
+    assert {'setup_env.sh', 'run_tests.sh', 'quickstart.sh'} <= {script.name for script in scripts}
