@@ -46,3 +46,14 @@ def allow_mmengine_checkpoints() -> None:
             *(type(np.dtype(kind)) for kind in (np.float64, np.float32, np.int64, np.int32, np.uint8, np.bool_)),
         ]
     )
+
+
+def register_config_package() -> None:
+    """Let configs and tools name our recipes as ``mmssl::erfnet/...``, as they name those of the host packages.
+
+    mmengine resolves ``package::file`` for the packages in a table of its own (0.10.7). Unnecessary once it looks for
+    installed packages instead.
+    """
+    from mmengine.config.utils import MODULE2PACKAGE
+
+    MODULE2PACKAGE.setdefault('mmssl', 'mmssl')

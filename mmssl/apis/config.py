@@ -85,14 +85,19 @@ def load_config(path: str, options: dict | None = None) -> Config:
         FileNotFoundError: when the file does not exist.
         ConfigError: on a syntax error, and on an unknown key in the file or in the options.
     """
-    if '::' not in path and not Path(path).is_file():
-        raise FileNotFoundError(f'config not found: {path}')
-    package = path.partition('::')[0]
-    # mmengine would install a package that it knows and does not find.
-    if '::' in path and (package not in MODULE2PACKAGE or importlib.util.find_spec(package) is None):
+    package, _, name = path.rpartition('::')
+    if package == 'mmssl':
+        # mmengine looks in site-packages, where an editable installation has no files.
+        file = Path(__file__).resolve().parents[1] / '.mim' / 'configs' / name
+    elif package and (package not in MODULE2PACKAGE or importlib.util.find_spec(package) is None):
+        # mmengine would install a package that it knows and does not find.
         raise ConfigError(f'{path}: no installed package {package!r} with configs')
+    else:
+        file = None if package else Path(path)
+    if file is not None and not file.is_file():
+        raise FileNotFoundError(f'config not found: {path}')
     try:
-        cfg = get_config(path) if '::' in path else Config.fromfile(path)
+        cfg = Config.fromfile(file) if file else get_config(path)
     except SyntaxError as error:
         raise ConfigError(f'{path}: line {error.lineno}: {error.msg}') from None
     check_top_level_keys(cfg.keys(), path)

@@ -72,3 +72,12 @@ def test_a_hosts_config():
 def test_a_package_that_is_not_there_is_told_and_not_installed(package):
     with pytest.raises(ConfigError, match=f"{package}::x.py: no installed package '{package}' with configs"):
         load_config(f'{package}::x.py')
+
+
+def test_recipes_of_the_installed_package(repository):
+    """The environment of the tests installs this checkout; its recipes are found by package name from anywhere."""
+    by_name = load_config('mmssl::erfnet/erfnet_1xb8-600i_camvid-192x256.py')
+    by_path = load_config(str(repository / CONFIG))
+    assert by_name.to_dict() == by_path.to_dict()
+    with pytest.raises(FileNotFoundError, match='config not found: mmssl::nothing.py'):
+        load_config('mmssl::nothing.py')
