@@ -158,3 +158,16 @@ def test_scores_of_the_inputs_size_are_not_interpolated(head):
     assert window is scores
     larger = head.predict_by_feat(scores, [{'img_shape': (30, 48), 'pad_shape': (32, 48)}])
     assert torch.equal(larger, F.interpolate(scores, (32, 48), mode='bilinear', align_corners=False))
+
+
+def test_without_training_the_scores_have_no_checkerboard(head):
+    """Each 2x2 cell of the output starts with one value; after training the four positions may differ."""
+    scores = head.eval()((torch.randn(1, 128, 4, 6),))
+    cells = scores.unflatten(3, (-1, 2)).unflatten(2, (-1, 2))
+    assert torch.equal(cells, cells[:, :, :, :1, :, :1].expand_as(cells))
+    assert scores.std() > 0.01
+    weight = head.conv_seg.weight
+    weight.grad = None
+    head.train()((torch.randn(1, 128, 4, 6),))[..., ::2, ::2].sum().backward()
+    assert weight.grad[..., 0, 0].abs().sum() > 0
+    assert weight.grad[..., 1, 1].abs().sum() == 0

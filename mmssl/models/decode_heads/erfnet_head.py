@@ -12,6 +12,21 @@ from ..backbones.erfnet import MEMORY_FORMATS
 from ..layers.erfnet_blocks import NORM_CFG, NonBottleneck1d, UpsamplerBlock
 
 
+@torch.no_grad()
+def start_positions_equal(conv: nn.ConvTranspose2d) -> None:
+    """Let the positions of a transposed convolution's kernel start equal, each with the values of the first.
+
+    Where kernel size and stride agree, every output pixel comes from one position. Independent values then make
+    neighbouring pixels disagree, a checkerboard that takes hundreds of iterations to fade; equal ones start as a 1x1
+    convolution enlarged by nearest neighbours (Aitken et al., "Checkerboard artifact free sub-pixel convolution",
+    2017).
+
+    Args:
+        conv: changed in place.
+    """
+    conv.weight.copy_(conv.weight[..., :1, :1].expand_as(conv.weight).clone())
+
+
 @MODELS.register_module()
 class ERFNetDecodeHead(BaseDecodeHead):
     """The 7 layers of ERFNet that turn features of stride 8 into class scores at full resolution.
@@ -19,6 +34,8 @@ class ERFNetDecodeHead(BaseDecodeHead):
     Source: S0, table 3.1. ``layers`` is keyed by the table's numbers, 17 to 22; layer 23, the transposed convolution
     that predicts the classes, is ``conv_seg`` as in every mmseg head. With 19 classes and the default widths the
     head has 190,147 parameters.
+
+    Deviations: the four positions of the last layer's kernel start equal; architecture and weights are the release's.
 
     Args:
         in_channels: channels of the encoder's last map.
@@ -59,6 +76,7 @@ class ERFNetDecodeHead(BaseDecodeHead):
             channels = width
         self.layers = nn.ModuleDict({str(number): block for number, block in enumerate(blocks, start=17)})
         self.conv_seg = nn.ConvTranspose2d(channels, self.out_channels, 2, stride=2)
+        start_positions_equal(self.conv_seg)
         self.to(memory_format=MEMORY_FORMATS[memory_format])
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
