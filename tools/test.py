@@ -7,11 +7,11 @@ Example:
 import argparse
 import os
 
-from mmengine.config import DictAction
+from mmengine.config import Config, DictAction
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
-from mmssl.apis.config import default_work_dir, load_config
+from mmssl.apis.config import ConfigError, default_work_dir, load_config
 from mmssl.apis.data_folders import check_data_folders
 from mmssl.apis.launch import prepare_launch
 from mmssl.apis.metrics_file import write_metrics
@@ -34,6 +34,15 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
+def save_masks(cfg: Config, folder: str) -> None:
+    """Let the IoU metric of ``cfg`` write the predicted masks to ``folder``."""
+    evaluators = cfg.test_evaluator if isinstance(cfg.test_evaluator, (list, tuple)) else [cfg.test_evaluator]
+    writers = [evaluator for evaluator in evaluators if str(evaluator.get('type')).endswith('IoUMetric')]
+    if not writers:
+        raise ConfigError('--out: test_evaluator has no IoUMetric, which writes the masks')
+    writers[0].output_dir = folder
+
+
 def main() -> None:
     """Build the runner, load the checkpoint strictly and test."""
     args = parse_args()
@@ -49,7 +58,7 @@ def main() -> None:
         if args.show_dir:
             cfg.custom_hooks.append({'type': 'mmssl.PictureHook', 'out_dir': args.show_dir})
         if args.out:
-            cfg.test_evaluator.output_dir = args.out
+            save_masks(cfg, args.out)
         check_data_folders(cfg, ('test',))
         prepare_launch(cfg)
         runner = Runner.from_cfg(cfg)
