@@ -27,7 +27,7 @@ versions of requirements/. A complete environment is left as it is.
   -h, --help      show this text
 
 A wheel of mmcv is used where pip finds one; name a folder of wheels in PIP_FIND_LINKS. Otherwise mmcv is
-built from source: a C++ compiler, about 8 minutes on 2 cores (MAX_JOBS limits the processes).
+built from source: a C++ compiler, 8 to 12 minutes on 2 cores (MAX_JOBS limits the processes).
 TEXT
 }
 

@@ -60,7 +60,7 @@ build_mmcv() {
   export MAX_JOBS=${MAX_JOBS:-$("$PY" -c "import os; print(max(1, min(len(os.sched_getaffinity(0)), $memory_gb // 2)))")}
   # The folder is named after what the objects depend on: one from an earlier torch is not continued.
   SOURCE=$STATE/mmcv-$("$PY" -c 'import sys, torch; print("py%d%d-torch%s" % (*sys.version_info[:2], torch.__version__))')
-  say "[$STEP/$STEPS] no wheel of mmcv is used: building it, about 8 minutes on 2 cores"
+  say "[$STEP/$STEPS] no wheel of mmcv is used: building it, 8 to 12 minutes on 2 cores"
   [[ -d $SOURCE ]] || run_step 'fetching the source of mmcv' fetch_mmcv
   # In the folder itself, not a copy, so that ninja continues an interrupted build.
   PROGRESS=count_objects run_step "building mmcv ($MAX_JOBS processes)" \

@@ -1,4 +1,4 @@
-"""Write pictures of predictions during testing and validation."""
+"""Write pictures of predictions during testing."""
 
 from pathlib import Path
 
