@@ -110,6 +110,7 @@ setup(
     ],
     packages=find_packages(include=['mmssl', 'mmssl.*']),
     include_package_data=False,
+    package_data={'mmssl.datasets': ['permutations/*.txt']},
     cmdclass={'build_py': BuildWithMim},
     python_requires='>=3.10,<3.13',
     # Ranges that the code supports; the tested set stands in requirements/.

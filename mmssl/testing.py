@@ -1,39 +1,63 @@
-"""Small stand-ins for data, for tests of this package and of what builds on it."""
+"""Stand-ins for data: for tests of this package and of what builds on it, and for measurements."""
 
 import torch
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
+from torch import Tensor
+
+LABEL_BLOCK = 16  # pixels; synthetic masks are piecewise constant, as real ones are
+IGNORED_SHARE = 0.05  # of the blocks
+IGNORE_INDEX = 255
+
+
+def synthetic_images(shape: tuple[int, int], batch_size: int, seed: int = 0) -> list[Tensor]:
+    """Draws noise images, each (3, H, W) uint8 in 0..255, as a loader delivers them."""
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randint(0, 256, (3, *shape), dtype=torch.uint8, generator=generator) for _ in range(batch_size)]
+
+
+def synthetic_labels(shape: tuple[int, int], batch_size: int, num_classes: int, seed: int = 0) -> list[Tensor]:
+    """Draws masks of constant blocks, of which about one in twenty is ignored, never all and never none.
+
+    Args:
+        shape: height and width in pixels.
+        batch_size: number of masks.
+        num_classes: ids are 0..num_classes-1, ignored pixels are 255.
+        seed: of the draw.
+
+    Returns:
+        ``batch_size`` masks, each (1, H, W) int64.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    rows, columns = (-(-size // LABEL_BLOCK) for size in shape)
+    labels = []
+    for _ in range(batch_size):
+        blocks = torch.randint(0, num_classes, (rows, columns), generator=generator)
+        blocks[torch.rand(rows, columns, generator=generator) < IGNORED_SHARE] = IGNORE_INDEX
+        blocks[-1, -1] = 0
+        mask = blocks.repeat_interleave(LABEL_BLOCK, 0).repeat_interleave(LABEL_BLOCK, 1)[: shape[0], : shape[1]]
+        mask = mask.clone()
+        mask[0, 0] = IGNORE_INDEX
+        labels.append(mask[None])
+    return labels
 
 
 def segmentation_batch(
-    num_classes: int,
-    *,
-    batch_size: int = 2,
-    size: tuple[int, int] = (64, 96),
-    ignored: float = 0.1,
-    seed: int = 0,
+    num_classes: int, *, batch_size: int = 2, size: tuple[int, int] = (64, 96), seed: int = 0
 ) -> dict:
-    """A batch as mmseg's dataloader gives it: noise with random labels.
+    """A batch as mmseg's dataloader gives it: noise with masks of constant blocks.
 
     Args:
-        num_classes: labels are drawn from 0 to K - 1.
+        num_classes: ids are 0 to K - 1, and 255 for ignored pixels.
         batch_size: number of samples.
         size: height and width in pixels.
-        ignored: share of pixels labelled 255, in [0, 1].
-        seed: of the torch generator.
+        seed: of the draws.
 
     Returns:
         ``{'inputs': [(3, H, W) uint8], 'data_samples': [SegDataSample]}``.
     """
-    generator = torch.Generator().manual_seed(seed)
-    inputs, samples = [], []
-    for index in range(batch_size):
-        labels = torch.randint(0, num_classes, (1, *size), generator=generator)
-        labels[torch.rand(1, *size, generator=generator) < ignored] = 255
-        sample = SegDataSample(
-            metainfo={'img_shape': size, 'ori_shape': size, 'pad_shape': size, 'img_path': f'noise_{index}.png'},
-            gt_sem_seg=PixelData(data=labels),
-        )
-        inputs.append(torch.randint(0, 256, (3, *size), generator=generator, dtype=torch.uint8))
-        samples.append(sample)
-    return {'inputs': inputs, 'data_samples': samples}
+    samples = []
+    for index, labels in enumerate(synthetic_labels(size, batch_size, num_classes, seed)):
+        meta = {'img_shape': size, 'ori_shape': size, 'pad_shape': size, 'img_path': f'noise_{index}.png'}
+        samples.append(SegDataSample(metainfo=meta, gt_sem_seg=PixelData(data=labels)))
+    return {'inputs': synthetic_images(size, batch_size, seed), 'data_samples': samples}

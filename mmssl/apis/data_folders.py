@@ -43,11 +43,12 @@ def check_data_folders(cfg: Config, splits: tuple[str, ...]) -> None:
             if dataset.get('backend_args') or not isinstance(prefix, dict):
                 continue
             root = dataset.get('data_root')
-            folders = {'data_root': root} if root else {}
+            folders = {root: 'data_root'} if root else {}
             for key in FOLDER_KEYS:
-                if prefix.get(key):
-                    folders[f'data_prefix.{key}'] = os.path.join(root or '', prefix[key])
-            for key, folder in folders.items():
+                named = prefix.get(key) or []
+                for folder in [named] if isinstance(named, str) else named:
+                    folders[os.path.join(root or '', folder)] = f'data_prefix.{key}'
+            for folder, key in folders.items():
                 where = f'{split}_dataloader.dataset.{key}'
                 if not os.path.isdir(folder):
                     raise DataNotFoundError(f'{folder}: the folder does not exist ({where})')

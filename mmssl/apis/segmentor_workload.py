@@ -1,30 +1,24 @@
 """One inference and one training step of a segmentor, on images made up for the measurement."""
 
 import pickle
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from mmengine.config import Config
-from mmengine.model.utils import revert_sync_batchnorm
 from mmengine.optim import build_optim_wrapper
-from mmengine.registry import MODELS, init_default_scope
 from mmengine.structures import PixelData
 from mmseg.models.segmentors.base import BaseSegmentor
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
+from mmssl.apis.any_model import build_model, fill_model
 from mmssl.apis.config import load_config
-from mmssl.apis.sync_norm import sync_norm_to_norm
 from mmssl.compat import allow_mmengine_checkpoints
 from mmssl.errors import one_line
 from mmssl.models.losses.weighted_cross_entropy import WeightedCrossEntropyLoss
-
-LABEL_BLOCK = 16  # pixels; synthetic masks are piecewise constant, as real ones are
-IGNORED_SHARE = 0.05  # of the blocks
-IGNORE_INDEX = 255
+from mmssl.testing import synthetic_images, synthetic_labels
 
 
 @dataclass(frozen=True)
@@ -83,22 +77,10 @@ def build_segmentor(config: Config, source: str, device: str = 'cpu') -> BaseSeg
     Raises:
         ValueError: no ``model`` in the config, it cannot be built, or it is not a segmentor of mmseg.
     """
-    if not isinstance(config.get('model'), dict):
-        raise ValueError(f'config {source}: no key "model", nothing to measure')
-    init_default_scope(config.get('default_scope', 'mmseg'))
-    settings = sync_norm_to_norm(config.model)[0]
-    if config.get('data_preprocessor') is not None:
-        settings.setdefault('data_preprocessor', config.data_preprocessor)
-    try:
-        with warnings.catch_warnings():
-            # The hosts announce their own deprecations once for every loss.
-            warnings.simplefilter('ignore', UserWarning)
-            model = MODELS.build(settings)
-    except (KeyError, TypeError, ValueError, AssertionError, ImportError) as error:
-        raise ValueError(f'config {source}: the model cannot be built: {one_line(error)}') from None
+    model = build_model(config, source)
     if not isinstance(model, BaseSegmentor):
         raise ValueError(f'config {source}: {type(model).__name__} found, a segmentor of mmseg expected')
-    return revert_sync_batchnorm(model.to(device))
+    return model.to(device)
 
 
 def load_weights(model: nn.Module, path: str | Path) -> None:
@@ -110,7 +92,8 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: not a checkpoint, or its keys or shapes are not those of the model.
+        ValueError: not a checkpoint.
+        DataError: its keys or shapes are not those of the model.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f'--checkpoint {path}: no such file')
@@ -119,48 +102,12 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
         checkpoint = torch.load(path, map_location='cpu', weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         raise ValueError(f'--checkpoint {path}: {one_line(error)[:300]}') from None
-    state = checkpoint.get('state_dict', checkpoint)
-    try:
-        model.load_state_dict(state, strict=True)
-    except RuntimeError as error:
-        raise ValueError(f'--checkpoint {path}: {one_line(error)[:300]}') from None
+    fill_model(model, checkpoint.get('state_dict', checkpoint), f'--checkpoint {path}')
 
 
 def count_norms(model: nn.Module) -> int:
     """Counts the batch normalisation layers."""
     return sum(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules())
-
-
-def synthetic_images(shape: tuple[int, int], batch_size: int, seed: int = 0) -> list[Tensor]:
-    """Draws noise images, each (3, H, W) uint8 in 0..255, as a loader delivers them."""
-    generator = torch.Generator().manual_seed(seed)
-    return [torch.randint(0, 256, (3, *shape), dtype=torch.uint8, generator=generator) for _ in range(batch_size)]
-
-
-def synthetic_labels(shape: tuple[int, int], batch_size: int, num_classes: int, seed: int = 0) -> list[Tensor]:
-    """Draws masks of constant blocks, of which about one in twenty is ignored, never all and never none.
-
-    Args:
-        shape: height and width in pixels.
-        batch_size: number of masks.
-        num_classes: ids are 0..num_classes-1, ignored pixels are 255.
-        seed: of the draw.
-
-    Returns:
-        ``batch_size`` masks, each (1, H, W) int64.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    rows, columns = (-(-size // LABEL_BLOCK) for size in shape)
-    labels = []
-    for _ in range(batch_size):
-        blocks = torch.randint(0, num_classes, (rows, columns), generator=generator)
-        blocks[torch.rand(rows, columns, generator=generator) < IGNORED_SHARE] = IGNORE_INDEX
-        blocks[-1, -1] = 0
-        mask = blocks.repeat_interleave(LABEL_BLOCK, 0).repeat_interleave(LABEL_BLOCK, 1)[: shape[0], : shape[1]]
-        mask = mask.clone()
-        mask[0, 0] = IGNORE_INDEX
-        labels.append(mask[None])
-    return labels
 
 
 def build_workload(spec: WorkloadSpec) -> Workload:

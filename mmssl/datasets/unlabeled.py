@@ -13,20 +13,22 @@ from mmssl.registry import DATASETS
 
 @DATASETS.register_module()
 class UnlabeledDataset(BaseDataset):
-    """Images of a folder and its subfolders; masks are neither looked for nor opened.
+    """Images of one folder or several, subfolders included; masks are neither looked for nor opened.
 
     Args:
         data_root (str, optional): Folder that the other paths are relative to.
-        data_prefix (dict): ``img_path``, the folder of the images.
-        ann_file (str): List of the images to use, one a line (:func:`read_split_list`). Default: all.
+        data_prefix (dict): ``img_path``, the folder of the images, or a list of folders.
+        ann_file (str): List of the images to use, one a line (:func:`read_split_list`), relative to the folder or
+            to any of them. Default: all.
         img_suffix (str | Sequence[str]): Suffix or suffixes of the images.
         metainfo (dict, optional): ``classes`` and ``palette`` of the labelled images they go with.
         backend_args (dict, optional): File backend, as in :func:`mmengine.fileio.get`.
         **kwargs: The other arguments of :class:`mmengine.dataset.BaseDataset`.
 
     Raises:
-        DataNotFoundError: The data root, the folder or the list does not exist.
-        DataError: There are no images, or the list names images that do not exist.
+        DataNotFoundError: The data root, a folder or the list does not exist.
+        DataError: A folder has no images, the list names images that do not exist, or there is a list and two
+            folders have an image of the same name.
         ValueError: ``data_prefix`` has other keys.
     """
 
@@ -50,27 +52,44 @@ class UnlabeledDataset(BaseDataset):
         self.backend_args = backend_args
         super().__init__(data_root=data_root, data_prefix=data_prefix, ann_file=ann_file, metainfo=metainfo, **kwargs)
 
+    def _join_prefix(self) -> None:
+        """Put the data root before each folder; mmengine takes one folder only (0.10.7)."""
+        folders = self.data_prefix['img_path']
+        self.data_prefix = {}
+        super()._join_prefix()  # ann_file
+        folders = [folders] if isinstance(folders, str) else list(folders)
+        self.data_prefix['img_path'] = [osp.join(self.data_root or '', folder) for folder in folders]
+
     def load_data_list(self) -> list[dict]:
         """Find the images.
 
         Returns:
-            list[dict]: One an image, in the order of ``ann_file`` or of the names: ``img_path``, and for the
-            transforms of mmseg ``seg_fields`` (empty) and ``reduce_zero_label`` (False).
+            list[dict]: One an image, in the order of ``ann_file`` or of the folders and names: ``img_path``, and for
+            the transforms of mmseg ``seg_fields`` (empty) and ``reduce_zero_label`` (False).
         """
-        img_dir = self.data_prefix['img_path']
-        images = list_stems(img_dir, self.img_suffixes, self.backend_args)
-        if not images:
-            raise DataError(f'{img_dir}: no image there; expected files that end with {" or ".join(self.img_suffixes)}')
-        stems = list(images)
+        folders = self.data_prefix['img_path']
+        paths: list[str] = []
+        by_stem: dict[str, str] = {}
+        for folder in folders:
+            images = list_stems(folder, self.img_suffixes, self.backend_args)
+            if not images:
+                ends = ' or '.join(self.img_suffixes)
+                raise DataError(f'{folder}: no image there; expected files that end with {ends}')
+            twice = [stem for stem in images if stem in by_stem] if self.ann_file else []
+            if twice:
+                raise DataError(
+                    f'{self.ann_file}: {twice[0]} may be {by_stem[twice[0]]} or {osp.join(folder, images[twice[0]])}; '
+                    'expected one image of a name where there is a list'
+                )
+            by_stem.update((stem, osp.join(folder, name)) for stem, name in images.items())
+            paths.extend(osp.join(folder, name) for name in images.values())
         if self.ann_file:
             names = read_split_list(self.ann_file)
-            stems, unknown = resolve_names(names, images, self.img_suffixes)
+            stems, unknown = resolve_names(names, by_stem, self.img_suffixes)
             if unknown:
                 raise DataError(
-                    f'{self.ann_file}: {len(unknown)} of {len(names)} names have no image in {img_dir} '
+                    f'{self.ann_file}: {len(unknown)} of {len(names)} names have no image in {", ".join(folders)} '
                     f'({first_few(unknown)})'
                 )
-        return [
-            {'img_path': osp.join(img_dir, images[stem]), 'seg_fields': [], 'reduce_zero_label': False}
-            for stem in stems
-        ]
+            paths = [by_stem[stem] for stem in stems]
+        return [{'img_path': path, 'seg_fields': [], 'reduce_zero_label': False} for path in paths]

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from mmssl.apis.peak_memory import measure_here, tensor_bytes
-from mmssl.apis.segmentor_workload import WorkloadSpec, build_workload, load_weights, synthetic_labels
+from mmssl.apis.segmentor_workload import WorkloadSpec, build_workload, load_weights
+from mmssl.testing import synthetic_labels
 
 MMSEG = 'mmseg::erfnet/erfnet_fcn_4xb4-160k_cityscapes-512x1024.py'
 

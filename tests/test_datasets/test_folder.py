@@ -225,6 +225,17 @@ def test_unlabeled(root):
     assert names(listed, 'img_path') == ['images/b/one.jpeg', 'images/a/two.png']
 
 
+def test_unlabeled_in_several_folders(root):
+    two = {'data_root': str(root), 'data_prefix': {'img_path': ['images/b', 'images/a']}}
+    dataset = UnlabeledDataset(**two)
+    assert names(dataset, 'img_path') == ['images/b/one.jpeg', 'images/a/one.jpg', 'images/a/two.png']
+    (root / 'list.txt').write_text('two\n')
+    with pytest.raises(DataError, match=r'one may be .*b/one.jpeg or .*a/one.jpg; expected one image of a name'):
+        UnlabeledDataset(**two, ann_file='list.txt')
+    (root / 'images/b/one.jpeg').rename(root / 'images/b/three.jpeg')
+    assert names(UnlabeledDataset(**two, ann_file='list.txt'), 'img_path') == ['images/a/two.png']
+
+
 def test_unlabeled_faults(root):
     def message(kind=DataError, **kwargs) -> str:
         with pytest.raises(kind) as caught:

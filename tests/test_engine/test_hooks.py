@@ -50,6 +50,17 @@ def test_a_model_without_such_a_loss_is_told(cfg):
         Runner.from_cfg(cfg).train()
 
 
+def test_an_averaged_model_goes_with_class_weights(cfg):
+    """mmengine copies the model before the weights are computed, and pairs the copies' buffers by position."""
+    cfg.custom_hooks.append({'type': 'EMAHook', 'momentum': 0.5})
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    average = next(hook.ema_model for hook in runner.hooks if hasattr(hook, 'ema_model')).module
+    for ours, theirs in zip(runner.model.parameters(), average.parameters(), strict=True):
+        assert ours.shape == theirs.shape
+    assert any(not torch.equal(a, b) for a, b in zip(runner.model.parameters(), average.parameters(), strict=True))
+
+
 def train_and_test(cfg):
     Runner.from_cfg(cfg).train()
     cfg.load_from = f'{cfg.work_dir}/iter_2.pth'

@@ -90,7 +90,9 @@ def test_installed_recipes_resolve(checkout, wheel, tmp_path):
     assert recipes
     for path in recipes:
         original = checkout / 'configs' / path.relative_to(installed)
-        assert Config.fromfile(path).to_dict() == Config.fromfile(original).to_dict()
+        # Lists of a split stand beside the recipe that names them.
+        text = Config.fromfile(path).pretty_text.replace(str(installed), str(checkout / 'configs'))
+        assert text == Config.fromfile(original).pretty_text
 
 
 def test_second_build_holds_nothing_stale(checkout, wheel, tmp_path):

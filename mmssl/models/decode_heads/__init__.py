@@ -1,3 +1,4 @@
+from .colorization_head import ColorizationHead
 from .erfnet_head import ERFNetDecodeHead
 
-__all__ = ['ERFNetDecodeHead']
+__all__ = ['ColorizationHead', 'ERFNetDecodeHead']

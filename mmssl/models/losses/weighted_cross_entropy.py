@@ -76,15 +76,15 @@ class WeightedCrossEntropyLoss(nn.Module):
         self.loss_weight = loss_weight
         self.loss_name = loss_name
         self.scheme = class_weight if isinstance(class_weight, str) else None
-        # Not in checkpoints: the configuration and the training masks determine it.
-        self.register_buffer('class_weight', None, persistent=False)
+        # No buffer: the configuration and the training masks determine it, and averaged copies of the model (mmengine's
+        # EMAHook) pair buffers by position, which one that appears before training would shift.
+        self.class_weight: Tensor | None = None
         if class_weight is not None and self.scheme is None:
             self.set_class_weight(class_weight)
 
     def set_class_weight(self, weights: Sequence[float]) -> None:
         """Use ``weights``, one number a class, none negative, from now on."""
-        device = self.class_weight.device if self.class_weight is not None else None
-        weights = torch.as_tensor(weights, dtype=torch.float32, device=device)
+        weights = torch.as_tensor(weights, dtype=torch.float32)
         if weights.dim() != 1 or not bool((weights >= 0).all()):
             raise ValueError(f'WeightedCrossEntropyLoss: class_weight={weights.tolist()}, expected numbers from 0 up')
         self.class_weight = weights
@@ -97,7 +97,10 @@ class WeightedCrossEntropyLoss(nn.Module):
             raise ValueError(
                 f'class_weight={self.scheme!r} was not computed: add mmssl.ClassWeightHook to custom_hooks'
             )
-        class_weight = None if self.class_weight is None else self.class_weight.to(cls_score.device)
-        if class_weight is not None and len(class_weight) != cls_score.shape[1]:
-            raise ValueError(f'class_weight has {len(class_weight)} numbers, the scores {cls_score.shape[1]} classes')
-        return self.loss_weight * weighted_cross_entropy(cls_score, label, class_weight, weight, ignore_index)
+        if self.class_weight is not None:
+            self.class_weight = self.class_weight.to(cls_score.device)  # copied once
+            if len(self.class_weight) != cls_score.shape[1]:
+                raise ValueError(
+                    f'class_weight has {len(self.class_weight)} numbers, the scores {cls_score.shape[1]} classes'
+                )
+        return self.loss_weight * weighted_cross_entropy(cls_score, label, self.class_weight, weight, ignore_index)

@@ -1,0 +1,31 @@
+# Small sibling of colorization (S0, section 3.2.5): CamVid's training images at 240x320, from random weights.
+_base_ = [
+    '../_base_/models/erfnet_colorization.py', '../_base_/datasets/images_camvid.py',
+    '../_base_/schedules/adam_600i.py', '../_base_/default_runtime.py'
+]
+crop_size = (192, 256)  # height, width
+train_pipeline = [
+    dict(type='mmssl.LoadImage'),
+    dict(type='Resize', scale=(320, 240)),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='mmssl.RandomTranslate', max_shift=2),
+    dict(type='RandomCrop', crop_size=crop_size),
+    dict(type='mmssl.ColorJitter', brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1),
+    dict(type='mmssl.ColorizationTarget'),
+    dict(type='mmssl.PackPretextInputs', pixel_keys=('gt_ab',)),
+]
+test_pipeline = [
+    dict(type='mmssl.LoadImage'),
+    dict(type='Resize', scale=(320, 240)),
+    dict(type='mmssl.ColorizationTarget'),
+    dict(type='mmssl.PackPretextInputs', pixel_keys=('gt_ab',)),
+]
+train_dataloader = dict(batch_size=8, dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = val_dataloader
+val_evaluator = dict(type='mmssl.ColorizationError')
+test_evaluator = val_evaluator
+model = dict(
+    data_preprocessor=dict(size=crop_size),
+    backbone=dict(dropout=(0.0, 0.0)))  # as in the small recipe of ERFNet
+custom_hooks = [dict(type='mmssl.FoldNormHook')]

@@ -1,0 +1,17 @@
+# S0, table 5.6, without augmentation: the image is resized and rotated.
+_base_ = 'rotation_erfnet_1xb128-60e_cityscapes-extra-512x512.py'
+train_pipeline = [
+    dict(type='mmssl.LoadImage'),
+    dict(type='Resize', scale=(512, 512)),
+    dict(type='mmssl.RotationTarget'),
+    dict(type='PackInputs'),
+]
+test_pipeline = [
+    dict(type='mmssl.LoadImage'),
+    dict(type='Resize', scale=(512, 512)),
+    dict(type='mmssl.RotationTarget', seed=0),
+    dict(type='PackInputs'),
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = val_dataloader

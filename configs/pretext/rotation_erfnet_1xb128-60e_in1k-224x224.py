@@ -1,0 +1,28 @@
+# Rotation, S0, section 3.2.2, with its augmentation (table 5.6; the thesis does not give the
+# amounts of the jitter): ImageNet's images.
+_base_ = [
+    '../_base_/models/erfnet_pretext_cls.py', '../_base_/datasets/images_in1k.py', '../_base_/schedules/adam_60e.py',
+    '../_base_/pretext_runtime.py', '../_base_/starts/imagenet_cls.py'
+]
+train_pipeline = [
+    dict(type='mmssl.LoadImage'),
+    dict(type='ResizeEdge', scale=256, edge='short'),
+    dict(type='mmssl.RandomTranslate', max_shift=2),
+    dict(type='RandomCrop', crop_size=224),
+    dict(type='mmssl.ColorJitter', brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1),
+    dict(type='mmssl.RotationTarget'),
+    dict(type='PackInputs'),
+]
+test_pipeline = [
+    dict(type='mmssl.LoadImage'),
+    dict(type='ResizeEdge', scale=256, edge='short'),
+    dict(type='CenterCrop', crop_size=224),
+    dict(type='mmssl.RotationTarget', seed=0),  # the same question at every epoch
+    dict(type='PackInputs'),
+]
+train_dataloader = dict(batch_size=128, collate_fn=dict(type='default_collate'), dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(collate_fn=dict(type='default_collate'), dataset=dict(pipeline=test_pipeline))
+test_dataloader = val_dataloader
+val_evaluator = dict(type='Accuracy', topk=1)
+test_evaluator = val_evaluator
+model = dict(head=dict(num_classes=4))

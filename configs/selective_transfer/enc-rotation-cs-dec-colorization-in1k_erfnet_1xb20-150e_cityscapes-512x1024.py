@@ -1,0 +1,12 @@
+# S0, section 5.1 (beside table 5.2): encoder from rotation on Cityscapes extended, decoder from colorization on
+# ImageNet. The last layer is always new.
+_base_ = '../erfnet/erfnet_1xb20-150e_cityscapes-512x1024.py'
+custom_hooks = [
+    *_base_.custom_hooks,
+    dict(
+        type='mmssl.WeightTransferHook',
+        rules=[
+            dict(source='work_dirs/rotation_erfnet_1xb128-60e_cityscapes-extra-512x512', layers='1-16'),
+            dict(source='work_dirs/colorization_erfnet_1xb20-60e_in1k-224x224', layers='17-22'),
+        ]),
+]

@@ -1,0 +1,3 @@
+from .patches import PatchDataPreprocessor
+
+__all__ = ['PatchDataPreprocessor']

@@ -1,0 +1,3 @@
+from .max_pool_mlp import MaxPoolMLP
+
+__all__ = ['MaxPoolMLP']
