@@ -1,18 +1,30 @@
 """Every config: parses, names what it needs, builds, takes a step, and gives every trainable parameter a gradient."""
 
+import json
 import re
+from functools import partial
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 import yaml
+from mmengine.config import Config
+from mmengine.dataset import Compose
 from mmengine.optim import build_optim_wrapper
-from mmengine.registry import DATASETS, HOOKS, METRICS, MODELS
+from mmengine.registry import DATASETS, HOOKS, METRICS, MODELS, init_default_scope
+from mmengine.structures import PixelData
+from mmpretrain.structures import DataSample
 
 from mmssl.apis.config import load_config
 from mmssl.models.losses.class_weights import enet_class_weights
 from mmssl.models.losses.weighted_cross_entropy import WeightedCrossEntropyLoss
 from mmssl.testing import segmentation_batch
+from mmssl.transfer.plan import plan_transfer
+from mmssl.transfer.rules import parse_rules, rule_sources
+from mmssl.transfer.sources import SourceCheckpoint
+from mmssl.transfer.targets import target_tensors
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPES = sorted(path for path in (ROOT / 'configs').rglob('*.py') if '_base_' not in path.parts)
@@ -31,6 +43,26 @@ def test_name_follows_the_grammar(path):
     assert cfg.param_scheduler[-1]['end'] == int(length)
 
 
+def make_batch(cfg, model) -> dict:
+    """A small batch of noise as the dataloader of a recipe gives it."""
+    kind = cfg.model.type
+    if kind == 'EncoderDecoder':
+        size = tuple(side // 4 for side in cfg.model.data_preprocessor['size'])
+        model.data_preprocessor.size = size
+        batch = segmentation_batch(model.num_classes, size=size)
+        for sample in batch['data_samples']:
+            sample.gt_ab = PixelData(data=torch.randint(-128, 128, (2, *size), dtype=torch.int8))
+        return batch
+    generator = torch.Generator().manual_seed(0)
+    draw = partial(torch.randint, 0, 256, generator=generator, dtype=torch.uint8)
+    if kind == 'mmssl.SimCLR':
+        return {'inputs': [draw(size=(4, 3, 64, 64)), draw(size=(4, 3, 64, 64))], 'data_samples': None}
+    assert kind == 'ImageClassifier'
+    patches = cfg.model.head.get('num_patches', 1)
+    labels = [DataSample().set_gt_label(index % cfg.model.head.num_classes) for index in range(4)]
+    return {'inputs': draw(size=(4, patches, 3, 64, 64) if patches > 1 else (4, 3, 64, 64)), 'data_samples': labels}
+
+
 def take_step(cfg):
     model = MODELS.build(cfg.model)
     model.init_weights()
@@ -39,10 +71,7 @@ def take_step(cfg):
             module.set_class_weight(enet_class_weights([1 / model.num_classes] * model.num_classes))
     model.train()
     optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
-    height, width = cfg.model.data_preprocessor['size']
-    batch = segmentation_batch(model.num_classes, size=(height // 4, width // 4))
-    model.data_preprocessor.size = (height // 4, width // 4)
-    data = model.data_preprocessor(batch, True)
+    data = model.data_preprocessor(make_batch(cfg, model), True)
     losses = model(**data, mode='loss')
     loss, _ = model.parse_losses(losses)
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
@@ -54,35 +83,123 @@ def take_step(cfg):
     return model, loss, before, gradients
 
 
-@recipe
-def test_builds_and_takes_a_step(path, mmseg_scope):
+def different_models() -> list[Path]:
+    """One recipe of those that share model and optimiser: the others would repeat its step."""
+    found = {}
+    for path in RECIPES:
+        cfg = Config.fromfile(path)
+        found.setdefault(json.dumps([cfg.model, cfg.optim_wrapper], sort_keys=True), path)
+    return list(found.values())
+
+
+@pytest.mark.parametrize('path', different_models(), ids=lambda path: path.stem)
+def test_builds_and_takes_a_step(path):
     torch.manual_seed(0)
-    model, loss, before, gradients = take_step(load_config(str(path)))
+    cfg = load_config(str(path))
+    init_default_scope(cfg.default_scope)
+    model, loss, before, gradients = take_step(cfg)
     assert torch.isfinite(loss)
     for name, parameter in model.named_parameters():
         assert name in gradients, f'{name} has no gradient'
         assert torch.isfinite(gradients[name]).all(), f'{name} has a gradient that is not finite'
-        assert not torch.equal(parameter, before[name]), f'{name} did not move'
+        assert not torch.equal(parameter, before[name]) or not gradients[name].any(), f'{name} did not move'
 
 
 @recipe
-def test_hooks_metrics_and_data_resolve(path, mmseg_scope, monkeypatch):
+def test_hooks_and_metrics_resolve(path):
+    cfg = load_config(str(path))
+    init_default_scope(cfg.default_scope)
+    for hook in [*cfg.get('custom_hooks', []), *cfg.default_hooks.values()]:
+        HOOKS.build(hook)
+    if cfg.val_evaluator:
+        METRICS.build(cfg.val_evaluator)
+    else:
+        assert cfg.val_dataloader is None and cfg.val_cfg is None
+
+
+@recipe
+def test_data_reaches_the_model(path, monkeypatch, camvid_root):
+    """Every pipeline runs: on the recipe's images, or on one of CamVid where those are not at hand."""
     monkeypatch.chdir(ROOT)
     cfg = load_config(str(path))
-    for hook in cfg.get('custom_hooks', []):
-        HOOKS.build(hook)
-    METRICS.build(cfg.val_evaluator)
-    for split in ('train', 'val', 'test'):
+    init_default_scope(cfg.default_scope)
+    image = cv2.resize(cv2.imread(str(next((camvid_root / 'train').glob('*.png')))), (1024, 512))
+    for split in ('train', 'val'):
+        if cfg[f'{split}_dataloader'] is None:
+            continue
         dataset_cfg = cfg[f'{split}_dataloader'].dataset
         root = dataset_cfg.get('data_root')
-        if root is None or Path(root).exists():
-            dataset = DATASETS.build(dataset_cfg)
-            sample = dataset[0]
-            assert sample['inputs'].dtype == torch.uint8
-            if split == 'train':
-                assert tuple(sample['inputs'].shape[1:]) == tuple(cfg.model.data_preprocessor['size'])
-            labels = sample['data_samples'].gt_sem_seg.data
+        if root is None or (Path(root).exists() and 'splits/' not in Path(dataset_cfg.get('ann_file', '')).parts):
+            sample = DATASETS.build(dataset_cfg)[0]
+        else:
+            pipeline = [step for step in dataset_cfg.pipeline if 'Load' not in step.type]
+            sample = Compose(pipeline)(
+                {
+                    'img': image,
+                    'img_path': 'camvid.png',
+                    'img_shape': image.shape[:2],
+                    'ori_shape': image.shape[:2],
+                    'sample_idx': 0,
+                    'gt_label': 3,
+                    'gt_seg_map': np.zeros(image.shape[:2], np.uint8),
+                    'seg_fields': ['gt_seg_map'],
+                    'reduce_zero_label': False,
+                }
+            )
+        inputs, target = sample['inputs'], sample['data_samples']
+        if cfg.model.type == 'mmssl.SimCLR':
+            first, second = inputs
+            assert first.shape == second.shape and not torch.equal(first, second)
+            assert first.dtype == torch.uint8
+            assert path.stem.endswith('-{}x{}'.format(*first.shape[1:]))
+            continue
+        assert inputs.dtype == torch.uint8
+        if cfg.model.type == 'ImageClassifier':
+            assert 0 <= target.gt_label.item() < cfg.model.head.num_classes
+            assert inputs.shape[:-2] == ((cfg.model.head.num_patches, 3) if inputs.dim() == 4 else (3,))
+            continue
+        if split == 'train':
+            assert tuple(inputs.shape[1:]) == tuple(cfg.model.data_preprocessor['size'])
+        if cfg.model.decode_head.type == 'mmssl.ColorizationHead':
+            assert target.gt_ab.data.shape == (2, *inputs.shape[1:])
+        else:
+            labels = target.gt_sem_seg.data
             assert set(labels.unique().tolist()) <= {*range(cfg.model.decode_head.num_classes), 255}
+
+
+TRANSFERS = [path for path in RECIPES if 'WeightTransferHook' in Config.fromfile(path).pretty_text]
+
+
+@pytest.mark.parametrize('path', TRANSFERS, ids=lambda path: path.stem)
+def test_sources_are_recipes_and_hold_what_the_rules_name(path, fresh_weights):
+    """Each source is the work dir of a recipe here, and its model has every tensor that the rule asks for."""
+    cfg = load_config(str(path))
+    (hook,) = (hook for hook in cfg.custom_hooks if hook.type == 'mmssl.WeightTransferHook')
+    rules = parse_rules(hook.rules)
+    sources = {name: SourceCheckpoint(name, '0' * 64, fresh_weights(name)) for name in rule_sources(rules)}
+    init_default_scope(cfg.default_scope)
+    model = MODELS.build(cfg.model)
+    entries = plan_transfer(target_tensors(model), rules, sources)
+    actions = {entry.target.name: entry.action for entry in entries}
+    assert 'skipped' not in {action for name, action in actions.items() if 'conv_seg' not in name}
+    assert set(actions.values()) & {'copied', 'mixed'}
+    assert all(action in ('left', 'skipped') for name, action in actions.items() if 'conv_seg' in name)
+
+
+@pytest.fixture(scope='module')
+def fresh_weights():
+    """Untrained weights of a recipe, by its work dir."""
+    cache = {}
+
+    def weights(work_dir: str) -> dict:
+        if work_dir not in cache:
+            (path,) = (path for path in RECIPES if f'work_dirs/{path.stem}' == work_dir)
+            cfg = load_config(str(path))
+            init_default_scope(cfg.default_scope)
+            cache[work_dir] = MODELS.build(cfg.model).state_dict()
+        return cache[work_dir]
+
+    return weights
 
 
 def test_recipes_and_metafiles_name_each_other():

@@ -12,12 +12,13 @@ from mmssl.apis.sync_norm import sync_norm_to_norm
 from mmssl.errors import DataError, one_line
 
 
-def build_model(cfg: Config, source: str) -> nn.Module:
+def build_model(cfg: Config, source: str, default_scope: str = 'mmengine') -> nn.Module:
     """Build the model as the Runner of a single process does: SyncBN becomes BN, no weights are downloaded.
 
     Args:
         cfg: a whole configuration; its ``default_scope`` says which package names its parts.
         source: name of the config, for messages.
+        default_scope: package of the parts where the config names none.
 
     Returns:
         The model with random weights.
@@ -27,7 +28,7 @@ def build_model(cfg: Config, source: str) -> nn.Module:
     """
     if not isinstance(cfg.get('model'), dict):
         raise ValueError(f'config {source}: no key "model"')
-    init_default_scope(cfg.get('default_scope', 'mmengine'))
+    init_default_scope(cfg.get('default_scope', default_scope))
     settings = sync_norm_to_norm(cfg.model)[0]
     if cfg.get('data_preprocessor') is not None:
         settings.setdefault('data_preprocessor', cfg.data_preprocessor)

@@ -77,7 +77,7 @@ def build_segmentor(config: Config, source: str, device: str = 'cpu') -> BaseSeg
     Raises:
         ValueError: no ``model`` in the config, it cannot be built, or it is not a segmentor of mmseg.
     """
-    model = build_model(config, source)
+    model = build_model(config, source, 'mmseg')
     if not isinstance(model, BaseSegmentor):
         raise ValueError(f'config {source}: {type(model).__name__} found, a segmentor of mmseg expected')
     return model.to(device)
