@@ -80,14 +80,13 @@ def read_host(module):
 # theirs in the same folders. And pip builds mmcv in isolation, where it sees no torch and silently leaves
 # out the operators. `import mmssl` checks what is there, whoever made it, and names the command to run.
 # cv2 comes with mmengine, under the name that fits the machine (opencv-python or opencv-python-headless).
-MIM = [read_host('mmengine'), read_host('mmcv'), read_host('mmseg')]
+MIM = [read_host(name) for name in ('mmengine', 'mmcv', 'mmseg', 'mmpretrain')] + ['torchvision>=0.21']
 EXTRAS = {
     'mim': MIM,
     'mmdet': [read_host('mmdet')],
-    'mmpretrain': [read_host('mmpretrain'), 'torchvision>=0.21'],
-    'tests': ['pytest>=8.0', 'pytest-xdist>=3.0'],
+    'tests': ['pytest>=8.0', 'pytest-xdist>=3.0', 'scikit-image>=0.25'],
 }
-EXTRAS['all'] = EXTRAS['mim'] + EXTRAS['mmdet'] + EXTRAS['mmpretrain']
+EXTRAS['all'] = EXTRAS['mim'] + EXTRAS['mmdet']
 
 setup(
     name='mmssl',

@@ -1,7 +1,7 @@
 """Which host packages mmssl stands on, which versions of them it supports, and what to do about others.
 
 The one place for the ranges: ``setup.py`` reads ``HOSTS``, ``import mmssl`` checks the required ones, code
-for mmdet or mmpretrain calls ``require_host``. Only metadata is read, no host is imported.
+for mmdet calls ``require_host``. Only metadata is read, no host is imported.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ HOSTS = {
             'mmpretrain',
             {'mmpretrain': '>=1.2.0,<2.0', 'onedl-mmpretrain': '>=1.3,<2.0'},
             '1.2.0',
-            False,
+            True,
             'pip install mmpretrain==1.2.0',
         ),
     )
@@ -172,7 +172,7 @@ def find_problem(host: Host) -> str | None:
 
 
 def check_hosts() -> None:
-    """Checks the packages that every recipe needs: torch, mmengine, mmcv, mmseg.
+    """Checks the packages that mmssl imports: torch, mmengine, mmcv, mmseg, mmpretrain.
 
     Raises:
         ImportError: One line that names each package missing or of the wrong version, the versions found

@@ -55,7 +55,7 @@ def make_batch(cfg, model) -> dict:
         return batch
     generator = torch.Generator().manual_seed(0)
     draw = partial(torch.randint, 0, 256, generator=generator, dtype=torch.uint8)
-    if kind == 'mmssl.SimCLR':
+    if kind == 'mmssl.NTXentSimCLR':
         return {'inputs': [draw(size=(4, 3, 64, 64)), draw(size=(4, 3, 64, 64))], 'data_samples': None}
     assert kind == 'ImageClassifier'
     patches = cfg.model.head.get('num_patches', 1)
@@ -147,7 +147,7 @@ def test_data_reaches_the_model(path, monkeypatch, camvid_root):
                 }
             )
         inputs, target = sample['inputs'], sample['data_samples']
-        if cfg.model.type == 'mmssl.SimCLR':
+        if cfg.model.type == 'mmssl.NTXentSimCLR':
             first, second = inputs
             assert first.shape == second.shape and not torch.equal(first, second)
             assert first.dtype == torch.uint8

@@ -1,5 +1,6 @@
 """Every ``mmssl.`` name resolves to this package, from every host's scope, without an import of ours."""
 
+import importlib
 import subprocess
 import sys
 
@@ -33,14 +34,15 @@ def test_prefix_works_from_every_host_without_importing_us(scope):
     assert done.stdout.strip() == 'mmssl.models.backbones.erfnet', done.stderr
 
 
-def test_no_name_hides_a_hosts():
+@pytest.mark.parametrize('host', ['mmseg', 'mmdet', 'mmpretrain'])
+@pytest.mark.parametrize('kind', ['MODELS', 'TRANSFORMS', 'DATASETS', 'HOOKS', 'METRICS'])
+def test_no_name_hides_a_hosts(host, kind):
     """A forgotten prefix must fail, not build a host's class that behaves otherwise."""
-    import mmseg.models  # noqa: F401
-    import mmseg.registry
-
-    ours.MODELS.import_from_location()
-    hidden = set(ours.MODELS.module_dict) & set(mmseg.registry.MODELS.module_dict)
-    assert not hidden
+    registry, theirs = getattr(ours, kind), getattr(importlib.import_module(f'{host}.registry'), kind)
+    registry.import_from_location()
+    theirs.import_from_location()
+    assert theirs.module_dict or kind == 'HOOKS'
+    assert not set(registry.module_dict) & (set(theirs.module_dict) | set(registry.root.module_dict))
 
 
 def test_registries_are_children_of_the_root():

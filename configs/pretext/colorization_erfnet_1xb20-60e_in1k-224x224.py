@@ -10,7 +10,7 @@ train_pipeline = [
     dict(type='RandomFlip', prob=0.5),
     dict(type='mmssl.RandomTranslate', max_shift=2),
     dict(type='RandomCrop', crop_size=crop_size),
-    dict(type='mmssl.ColorJitter', brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1),
+    dict(type='mmssl.RandomColorJitter', brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1),
     dict(type='mmssl.ColorizationTarget'),
     dict(type='mmssl.PackPretextInputs', pixel_keys=('gt_ab',)),
 ]

@@ -4,7 +4,7 @@ _base_ = [
     '../_base_/schedules/adam_60e.py', '../_base_/pretext_runtime.py', '../_base_/starts/imagenet_cls.py'
 ]
 # of each patch on its own; amounts: not in the thesis
-jitter = dict(type='mmssl.ColorJitter', brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1)
+jitter = dict(type='mmssl.RandomColorJitter', brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1)
 train_pipeline = [
     dict(type='mmssl.LoadImage'),
     dict(type='RandomFlip', prob=0.5),

@@ -9,7 +9,7 @@ train_pipeline = [
     dict(type='ResizeEdge', scale=256, edge='short'),
     dict(type='mmssl.RandomTranslate', max_shift=2),
     dict(type='RandomCrop', crop_size=224),
-    dict(type='mmssl.ColorJitter', brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1),
+    dict(type='mmssl.RandomColorJitter', brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1),
     dict(type='mmssl.RotationTarget'),
     dict(type='PackInputs'),
 ]

@@ -7,7 +7,7 @@ _base_ = [
 view = [
     dict(type='RandomResizedCrop', scale=224),
     dict(type='RandomFlip', prob=0.5),
-    dict(type='mmssl.ColorJitter', brightness=0.8, contrast=0.8, saturation=0.8, hue=0.2, prob=0.8),
+    dict(type='mmssl.RandomColorJitter', brightness=0.8, contrast=0.8, saturation=0.8, hue=0.2, prob=0.8),
     dict(type='RandomGrayscale', prob=0.2, keep_channels=True, channel_weights=(0.114, 0.587, 0.2989)),
     dict(type='GaussianBlur', magnitude_range=(0.1, 2.0), magnitude_std='inf', prob=0.5),
 ]

@@ -72,7 +72,7 @@ def project(model: Module, samples: Sequence[dict]) -> tuple[np.ndarray, np.ndar
     """
     missing = [part for part in ('backbone', 'neck') if getattr(model, part, None) is None]
     if missing:
-        raise ValueError(f'{type(model).__name__} has no {missing[0]}, a model such as mmssl.SimCLR expected')
+        raise ValueError(f'{type(model).__name__} has no {missing[0]}, a model such as mmssl.NTXentSimCLR expected')
     projections = []
     for sample in tqdm(samples, desc='project', unit='image'):
         views = model.data_preprocessor(default_collate([sample]), False)['inputs']

@@ -7,7 +7,7 @@ import torch
 from torchvision.transforms import functional
 
 from mmssl.datasets.transforms import color_jitter
-from mmssl.datasets.transforms.color_jitter import ColorJitter
+from mmssl.datasets.transforms.color_jitter import RandomColorJitter
 
 
 @pytest.fixture(scope='module')
@@ -56,7 +56,7 @@ def grey(level: int) -> dict:
 def test_factors_fill_the_range():
     """Brightness of grey 100 reads the factor; 400 draws of [0.6, 1.4] have mean 1 and reach both ends."""
     np.random.seed(0)
-    levels = np.array([ColorJitter(brightness=0.4)(grey(100))['img'][0, 0, 0] for _ in range(400)])
+    levels = np.array([RandomColorJitter(brightness=0.4)(grey(100))['img'][0, 0, 0] for _ in range(400)])
     assert 59 <= levels.min() < 64
     assert 136 < levels.max() <= 140
     assert abs(levels.mean() - 99.5) < 4  # truncated as torchvision's; the deviation of the mean is 1.2
@@ -71,7 +71,7 @@ def test_factors_fill_the_range():
     ],
 )
 def test_ranges(options, ranges):
-    jitter = ColorJitter(**options)
+    jitter = RandomColorJitter(**options)
     for name, expected in ranges.items():
         assert jitter.ranges[name] == pytest.approx(expected)
 
@@ -79,7 +79,7 @@ def test_ranges(options, ranges):
 def test_order_is_random():
     """Twice as bright, then half contrast gives another grey than the other way round."""
     image = np.uint8([[[200] * 3, [0] * 3]])
-    jitter = ColorJitter(brightness=(2, 2), contrast=(0.5, 0.5))
+    jitter = RandomColorJitter(brightness=(2, 2), contrast=(0.5, 0.5))
     np.random.seed(0)
     outcomes = {tuple(jitter({'img': image})['img'][0, :, 0].tolist()) for _ in range(30)}
     # (255, 0) has the mean 128 (127.5 to even) and becomes (191, 64); (200, 0) becomes (150, 50), doubled (255, 100).
@@ -88,17 +88,17 @@ def test_order_is_random():
 
 def test_probability():
     np.random.seed(0)
-    changed = [ColorJitter(brightness=(0.5, 0.5), prob=0.3)(grey(100))['img'][0, 0, 0] == 50 for _ in range(400)]
+    changed = [RandomColorJitter(brightness=(0.5, 0.5), prob=0.3)(grey(100))['img'][0, 0, 0] == 50 for _ in range(400)]
     assert 0.2 < np.mean(changed) < 0.4
-    assert ColorJitter(brightness=(0.5, 0.5), prob=0)(grey(100))['img'][0, 0, 0] == 100
+    assert RandomColorJitter(brightness=(0.5, 0.5), prob=0)(grey(100))['img'][0, 0, 0] == 100
 
 
 def test_nothing_asked_for_changes_nothing(images):
-    assert np.array_equal(ColorJitter()({'img': images[0]})['img'], images[0])
+    assert np.array_equal(RandomColorJitter()({'img': images[0]})['img'], images[0])
 
 
 def test_seed_of_numpy_decides(images):
-    jitter = ColorJitter(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1)
+    jitter = RandomColorJitter(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1)
     np.random.seed(1)
     first, second = jitter({'img': images[0]})['img'], jitter({'img': images[0]})['img']
     np.random.seed(1)
@@ -118,10 +118,10 @@ def test_seed_of_numpy_decides(images):
     ],
 )
 def test_bad_options(options, line):
-    with pytest.raises(ValueError, match=f'ColorJitter: {line}, expected'):
-        ColorJitter(**options)
+    with pytest.raises(ValueError, match=f'RandomColorJitter: {line}, expected'):
+        RandomColorJitter(**options)
 
 
 def test_bad_image():
-    with pytest.raises(ValueError, match=r'a.png: ColorJitter found an image of shape \(2, 2\)'):
-        ColorJitter()({'img': np.zeros((2, 2), np.uint8), 'img_path': 'a.png'})
+    with pytest.raises(ValueError, match=r'a.png: RandomColorJitter found an image of shape \(2, 2\)'):
+        RandomColorJitter()({'img': np.zeros((2, 2), np.uint8), 'img_path': 'a.png'})

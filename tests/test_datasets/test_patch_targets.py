@@ -141,7 +141,7 @@ def test_without_a_seed_every_draw_is_another_one(kind):
 
 def test_patch_transforms_change_each_patch_by_itself():
     """All cells are grey 100: brightness 0.5 to 1.5 makes 50 to 150, another one in each patch."""
-    jitter = [{'type': 'mmssl.ColorJitter', 'brightness': 0.5}]
+    jitter = [{'type': 'mmssl.RandomColorJitter', 'brightness': 0.5}]
     image = np.full((225, 225, 3), 100, np.uint8)
     results = JigsawTarget(patch_transforms=jitter, seed=0)(sample(image))
     greys = [np.unique(patch) for patch in results['img']]

@@ -9,7 +9,7 @@ from mmpretrain.evaluation import Accuracy
 
 from mmssl.registry import DATASETS, MODELS
 
-JITTER = {'type': 'mmssl.ColorJitter', 'brightness': 0.4, 'contrast': 0.4, 'saturation': 0.4, 'hue': 0.1}
+JITTER = {'type': 'mmssl.RandomColorJitter', 'brightness': 0.4, 'contrast': 0.4, 'saturation': 0.4, 'hue': 0.1}
 NORMALIZED = {'mean': [123.675, 116.28, 103.53], 'std': [58.395, 57.12, 57.375], 'to_rgb': True}
 TASKS = {
     'rotation': (

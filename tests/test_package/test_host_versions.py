@@ -8,7 +8,7 @@ import pytest
 
 from mmssl.host_versions import HOSTS, check_hosts, expected, find_problem, require_host
 
-COMPLETE = {'torch': '2.12.1', 'mmengine': '0.10.7', 'mmcv': '2.1.0', 'mmsegmentation': '1.2.2'}
+COMPLETE = {'torch': '2.12.1', 'mmengine': '0.10.7', 'mmcv': '2.1.0', 'mmsegmentation': '1.2.2', 'mmpretrain': '1.2.0'}
 MODULES = {name: host.module for host in HOSTS.values() for name in host.ranges} | {'mmcv-lite': 'mmcv'}
 
 
@@ -63,7 +63,12 @@ def test_several_problems_stand_in_one_line(install):
         check_hosts()
     text = str(error.value)
     assert '\n' not in text
-    assert [part.split()[2].split('>')[0] for part in text.split(' | ')[:-1]] == ['mmengine', 'mmcv', 'mmsegmentation']
+    assert [part.split()[2].split('>')[0] for part in text.split(' | ')[:-1]] == [
+        'mmengine',
+        'mmcv',
+        'mmsegmentation',
+        'mmpretrain',
+    ]
     assert text.endswith('bash tools/setup_env.sh')
 
 

@@ -1,7 +1,7 @@
 # SimCLR, S0, section 3.2.7: ERFNet's encoder, the projection head of section 3.1.2, NT-Xent over all ranks.
 norm_cfg = dict(type='BN', eps=1e-3, requires_grad=True)  # eps of the public release
 model = dict(
-    type='mmssl.SimCLR',
+    type='mmssl.NTXentSimCLR',
     data_preprocessor=dict(
         type='SelfSupDataPreprocessor', mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], to_rgb=True),
     backbone=dict(type='mmssl.ERFNetEncoder', norm_cfg=norm_cfg),

@@ -1,6 +1,6 @@
 """What happens to a sample between the file and the network."""
 
-from mmssl.datasets.transforms.color_jitter import ColorJitter
+from mmssl.datasets.transforms.color_jitter import RandomColorJitter
 from mmssl.datasets.transforms.loading import LoadImage, LoadSegAnnotations
 from mmssl.datasets.transforms.pretext import (
     ColorizationTarget,
@@ -14,7 +14,7 @@ from mmssl.datasets.transforms.random_translate import RandomTranslate
 from mmssl.datasets.transforms.street_scene_loading import LoadStreetScene
 
 __all__ = [
-    'ColorJitter',
+    'RandomColorJitter',
     'ColorizationTarget',
     'JigsawTarget',
     'LoadImage',

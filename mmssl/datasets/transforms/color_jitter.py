@@ -67,12 +67,12 @@ def _range_of(name: str, value: float | Sequence[float]) -> tuple[float, float]:
         centre = 0.0 if name == 'hue' else 1.0
         interval = (max(centre - value, low) if name != 'hue' else -value, centre + value)
     if len(interval) != 2 or not low <= interval[0] <= interval[1] <= high:
-        raise ValueError(f'ColorJitter: {name} is {value}, expected a number or a pair within [{low}, {high}]')
+        raise ValueError(f'RandomColorJitter: {name} is {value}, expected a number or a pair within [{low}, {high}]')
     return interval
 
 
 @TRANSFORMS.register_module()
-class ColorJitter(BaseTransform):
+class RandomColorJitter(BaseTransform):
     """Change brightness, contrast, saturation and hue by random amounts, in random order.
 
     The definitions are torchvision's, within 2 grey levels of its results. Replaces mmpretrain's ``ColorJitter``,
@@ -102,7 +102,7 @@ class ColorJitter(BaseTransform):
         prob: float = 1.0,
     ) -> None:
         if not 0 <= prob <= 1:
-            raise ValueError(f'ColorJitter: prob is {prob}, expected 0 to 1')
+            raise ValueError(f'RandomColorJitter: prob is {prob}, expected 0 to 1')
         amounts = {'brightness': brightness, 'contrast': contrast, 'saturation': saturation, 'hue': hue}
         self.ranges = {name: _range_of(name, value) for name, value in amounts.items()}
         self.prob = prob
@@ -118,7 +118,7 @@ class ColorJitter(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Change ``results['img']``."""
-        check_bgr(results, 'ColorJitter')
+        check_bgr(results, 'RandomColorJitter')
         for name, amount in self.draw():
             results['img'] = ADJUSTMENTS[name](results['img'], amount)
         return results

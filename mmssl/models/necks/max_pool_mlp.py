@@ -13,7 +13,7 @@ class MaxPoolMLP(BaseModule):
     """Maximum over the map, linear layer, ReLU, linear layer.
 
     Source: S0, section 3.1.2, and for several patches of an image 3.2.3: their pooled features are concatenated in
-    the order of the patches. As a neck it is the projector of SimCLR (:class:`mmssl.SimCLR`);
+    the order of the patches. As a neck it is the projector of SimCLR (:class:`mmssl.NTXentSimCLR`);
     :class:`mmssl.PretextClsHead` predicts classes with it.
 
     Args:

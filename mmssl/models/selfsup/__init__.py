@@ -1,5 +1,5 @@
 """Self-supervised models that the hosts lack or do differently."""
 
-from .simclr import SimCLR
+from .simclr import NTXentSimCLR
 
-__all__ = ['SimCLR']
+__all__ = ['NTXentSimCLR']

@@ -7,7 +7,7 @@ from mmssl.registry import MODELS
 
 
 @MODELS.register_module()
-class SimCLR(BaseSelfSupervisor):
+class NTXentSimCLR(BaseSelfSupervisor):
     """Encoder, projector and contrastive head on two views.
 
     Replaces mmpretrain's ``SimCLR`` for what the head does with several ranks: there the gradient shrinks with their
@@ -36,6 +36,6 @@ class SimCLR(BaseSelfSupervisor):
             ValueError: there are not two views.
         """
         if len(inputs) != 2:
-            raise ValueError(f'SimCLR: {len(inputs)} views found, 2 expected (MultiView with num_views=2)')
+            raise ValueError(f'NTXentSimCLR: {len(inputs)} views found, 2 expected (MultiView with num_views=2)')
         projections = self.neck(self.backbone(cat(list(inputs))))[-1]  # one pass for both: one batch-norm statistic
         return self.head.loss(*projections.chunk(2))

@@ -23,7 +23,7 @@ class PatchTarget(BaseTransform):
         grid_size: side of the square in pixels, divisible by 3.
         patch_size: side of a patch in pixels, at most ``grid_size / 3``.
         patch_transforms: transforms of ``img`` (patch_size, patch_size, 3) uint8 BGR, applied to each patch
-            separately, such as ``mmssl.ColorJitter``. They draw from numpy's global generator, ``seed`` or not.
+            separately, such as ``mmssl.RandomColorJitter``. They draw from numpy's global generator, ``seed`` or not.
         seed: None draws anew at every epoch; an integer makes the draws of this transform a function of it and of the
             sample.
 
