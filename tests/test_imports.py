@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / 'mmssl'
 # What may be imported from anywhere.
-COMMON = {'registry', 'compat', 'errors', 'version', 'host_versions', 'testing'}
+COMMON = {'registry', 'compat', 'errors', 'version', 'host_versions', 'tensor_file', 'testing'}
 # room -> rooms of mmssl that it may import, besides itself and COMMON
 ALLOWED = {
     'datasets': set(),

@@ -22,7 +22,7 @@ from mmssl import __version__
 from mmssl.apis.checkpoint_transfer import build_initialised_model, rule_from_options, transfer_hook_settings
 from mmssl.apis.config import load_config
 from mmssl.apis.one_line_errors import BUILD_ERRORS, one_line_errors
-from mmssl.pruning.tensor_file import write_tensor_file
+from mmssl.tensor_file import write_tensor_file
 from mmssl.transfer.apply import apply_transfer
 from mmssl.transfer.listing import checkpoint_listing
 from mmssl.transfer.plan import plan_transfer

@@ -17,8 +17,8 @@ from mmssl.errors import DataError
 from mmssl.pruning.criteria import needs_initial
 from mmssl.pruning.masks import check_scope, check_sparsity
 from mmssl.pruning.schedule import round_sparsity
-from mmssl.pruning.tensor_file import read_state_dict, read_tensor_file
 from mmssl.pruning.ticket import RewindPoint, Ticket, find_masks
+from mmssl.tensor_file import read_state_dict, read_tensor_file
 
 STATE_FILE = 'rounds.json'
 HOOK = 'mmssl.LotteryTicketHook'

@@ -24,7 +24,7 @@ from mmssl.datasets.transforms.pretext import (
     RelativePatchTarget,
     RotationTarget,
 )
-from mmssl.pruning.tensor_file import read_state_dict
+from mmssl.tensor_file import read_state_dict
 
 TASKS: dict[type, type[PretextTask]] = {
     RotationTarget: RotationPictures,

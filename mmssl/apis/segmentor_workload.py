@@ -1,6 +1,5 @@
 """One inference and one training step of a segmentor, on images made up for the measurement."""
 
-import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +14,9 @@ from torch import Tensor, nn
 
 from mmssl.apis.any_model import build_model, fill_model
 from mmssl.apis.config import load_config
-from mmssl.compat import allow_mmengine_checkpoints
 from mmssl.errors import one_line
 from mmssl.models.losses.weighted_cross_entropy import WeightedCrossEntropyLoss
+from mmssl.tensor_file import read_state_dict
 from mmssl.testing import synthetic_images, synthetic_labels
 
 
@@ -91,18 +90,10 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
         path: a ``.pth`` file, a state dict or a dict with the key ``state_dict``.
 
     Raises:
-        FileNotFoundError: no such file.
-        ValueError: not a checkpoint.
-        DataError: its keys or shapes are not those of the model.
+        DataNotFoundError: no such file.
+        DataError: not a checkpoint, or its keys or shapes are not those of the model.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'--checkpoint {path}: no such file')
-    allow_mmengine_checkpoints()
-    try:
-        checkpoint = torch.load(path, map_location='cpu', weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise ValueError(f'--checkpoint {path}: {one_line(error)[:300]}') from None
-    fill_model(model, checkpoint.get('state_dict', checkpoint), f'--checkpoint {path}')
+    fill_model(model, read_state_dict(path, '--checkpoint'), f'--checkpoint {path}')
 
 
 def count_norms(model: nn.Module) -> int:

@@ -7,11 +7,11 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from mmssl.errors import DataError
+from mmssl.tensor_file import read_tensor_file, write_tensor_file
 
 from .criteria import score_weights
 from .masks import prune_masks
 from .packed_mask import pack_mask, unpack_mask
-from .tensor_file import read_tensor_file, write_tensor_file
 
 FORMAT = 'mmssl lottery ticket 1'
 

@@ -7,7 +7,7 @@ import torch
 
 from mmssl.errors import DataError
 from mmssl.pruning.compressed import compress, decompress
-from mmssl.pruning.tensor_file import read_tensor_file, write_tensor_file
+from mmssl.tensor_file import read_tensor_file, write_tensor_file
 
 META = {'dataset_meta': {'classes': ('road', 'sky'), 'palette': [[1, 2, 3]]}, 'epoch': 3}
 

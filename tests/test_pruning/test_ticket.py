@@ -6,8 +6,8 @@ from torch import nn
 
 from mmssl.errors import DataError
 from mmssl.pruning.packed_mask import pack_mask, unpack_mask
-from mmssl.pruning.tensor_file import read_state_dict, read_tensor_file, write_tensor_file
 from mmssl.pruning.ticket import RewindPoint, Ticket
+from mmssl.tensor_file import read_state_dict, read_tensor_file, write_tensor_file
 
 
 def test_bits_by_hand():

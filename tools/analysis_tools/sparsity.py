@@ -37,7 +37,7 @@ from mmssl.apis.timing import compare, time_in_turns
 from mmssl.pruning.compressed import compress, decompress
 from mmssl.pruning.selection import prunable_layers
 from mmssl.pruning.sparsity import ModelSparsity, measure_sparsity
-from mmssl.pruning.tensor_file import read_state_dict, read_tensor_file, write_tensor_file
+from mmssl.tensor_file import read_state_dict, read_tensor_file, write_tensor_file
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

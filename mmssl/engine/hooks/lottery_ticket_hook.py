@@ -18,9 +18,9 @@ from mmssl.pruning.holding import MaskHolder, apply_masks
 from mmssl.pruning.masks import check_scope, check_sparsity
 from mmssl.pruning.selection import select_weights
 from mmssl.pruning.sparsity import ModelSparsity, measure_sparsity
-from mmssl.pruning.tensor_file import read_state_dict, write_tensor_file
 from mmssl.pruning.ticket import RewindPoint, Ticket, find_masks
 from mmssl.registry import HOOKS
+from mmssl.tensor_file import read_state_dict, write_tensor_file
 
 CHECKPOINT_KEY = 'lottery_ticket'
 REWIND_FILE = 'rewind.pth'
