@@ -61,3 +61,24 @@ def segmentation_batch(
         meta = {'img_shape': size, 'ori_shape': size, 'pad_shape': size, 'img_path': f'noise_{index}.png'}
         samples.append(SegDataSample(metainfo=meta, gt_sem_seg=PixelData(data=labels)))
     return {'inputs': synthetic_images(size, batch_size, seed), 'data_samples': samples}
+
+
+def paired_batch(num_classes: int, *, batch_size: int = 2, size: tuple[int, int] = (64, 96), seed: int = 0) -> dict:
+    """A batch as the dataloader of a ``PairedDataset`` gives it; the unlabelled samples have no masks.
+
+    Args:
+        num_classes: of the labelled masks.
+        batch_size: number of pairs.
+        size: height and width in pixels.
+        seed: of the draws.
+
+    Returns:
+        ``inputs`` and ``data_samples``, each a dict with the keys ``labeled`` and ``unlabeled``.
+    """
+    branches = {
+        'labeled': segmentation_batch(num_classes, batch_size=batch_size, size=size, seed=seed),
+        'unlabeled': segmentation_batch(num_classes, batch_size=batch_size, size=size, seed=seed + 1),
+    }
+    for sample in branches['unlabeled']['data_samples']:
+        del sample.gt_sem_seg
+    return {key: {name: branch[key] for name, branch in branches.items()} for key in ('inputs', 'data_samples')}

@@ -12,8 +12,9 @@ FOLDER_KEYS = ('img_path', 'seg_map_path', 'img')
 
 
 def dataset_configs(cfg: dict) -> Iterator[dict]:
-    """The configs of datasets inside wrappers (``dataset``, ``datasets``)."""
-    inner = [cfg['dataset']] if isinstance(cfg.get('dataset'), dict) else list(cfg.get('datasets') or [])
+    """The configs of datasets inside wrappers (``dataset``, ``datasets``, ``labeled`` and ``unlabeled``)."""
+    inner = [cfg[key] for key in ('dataset', 'labeled', 'unlabeled') if isinstance(cfg.get(key), dict)]
+    inner += cfg.get('datasets') or []
     if not inner:
         yield cfg
     for part in inner:

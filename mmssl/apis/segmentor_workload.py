@@ -1,13 +1,13 @@
 """One inference and one training step of a segmentor, on images made up for the measurement."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from mmengine.config import Config
-from mmengine.optim import build_optim_wrapper
-from mmengine.structures import PixelData
+from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmseg.models.segmentors.base import BaseSegmentor
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
@@ -16,8 +16,9 @@ from mmssl.apis.any_model import build_model, fill_model
 from mmssl.apis.config import load_config
 from mmssl.errors import one_line
 from mmssl.models.losses.weighted_cross_entropy import WeightedCrossEntropyLoss
+from mmssl.models.segmentors.semi_supervised import SemiSupervisedSegmentor
 from mmssl.tensor_file import read_state_dict
-from mmssl.testing import synthetic_images, synthetic_labels
+from mmssl.testing import paired_batch, segmentation_batch, synthetic_images
 
 
 @dataclass(frozen=True)
@@ -129,10 +130,9 @@ def build_workload(spec: WorkloadSpec) -> Workload:
     model = build_segmentor(config, spec.config, spec.device)
     if spec.checkpoint:
         load_weights(model, spec.checkpoint)
-    images = synthetic_images(spec.shape, spec.batch_size)
     if spec.mode == 'inference':
-        return _inference(model, images, spec)
-    return _training(model, images, spec, config)
+        return _inference(model, synthetic_images(spec.shape, spec.batch_size), spec)
+    return _training(model, spec, config)
 
 
 def _inference(model: BaseSegmentor, images: list[Tensor], spec: WorkloadSpec) -> Workload:
@@ -151,7 +151,32 @@ def _inference(model: BaseSegmentor, images: list[Tensor], spec: WorkloadSpec) -
     return Workload(step, model, norms, count_norms(model))
 
 
-def _training(model: BaseSegmentor, images: list[Tensor], spec: WorkloadSpec, config: Config) -> Workload:
+def _training(model: BaseSegmentor, spec: WorkloadSpec, config: Config) -> Workload:
+    prepare, optim_wrapper = prepare_training(model, spec, config)
+
+    def step():
+        return model.train_step(prepare(), optim_wrapper)
+
+    norms = count_norms(model)
+    return Workload(step, model, norms, norms)
+
+
+def prepare_training(
+    model: BaseSegmentor, spec: WorkloadSpec, config: Config
+) -> tuple[Callable[[], dict], OptimWrapper]:
+    """Puts a model into training mode, with an optimiser and batches to train on.
+
+    Args:
+        model: of ``config``; a ``SemiSupervisedSegmentor`` gets paired batches and starts after its burn-in.
+        spec: what was asked for.
+        config: the whole config.
+
+    Returns:
+        A function that makes a batch as a dataloader gives it, always of the same values, and the optimiser.
+
+    Raises:
+        ValueError: the config has no ``optim_wrapper``, or one that cannot be built.
+    """
     if config.get('optim_wrapper') is None:
         raise ValueError(f'config {spec.config}: no key "optim_wrapper", a training step cannot be measured')
     settings = config.optim_wrapper.copy()
@@ -162,27 +187,23 @@ def _training(model: BaseSegmentor, images: list[Tensor], spec: WorkloadSpec, co
     except (KeyError, TypeError, ValueError, AssertionError) as error:
         raise ValueError(f'config {spec.config}: optim_wrapper: {one_line(error)}') from None
     # A preprocessor pads training crops to the size of the recipe; here the crop is the shape that was asked for.
-    if getattr(model.data_preprocessor, 'size', None) is not None:
-        model.data_preprocessor.size = spec.shape
+    preprocessor = getattr(model.data_preprocessor, 'branch', model.data_preprocessor)
+    if getattr(preprocessor, 'size', None) is not None:
+        preprocessor.size = spec.shape
     num_classes = _num_classes(model, spec.config)
-    labels = synthetic_labels(spec.shape, spec.batch_size, num_classes)
     for loss in model.modules():
         # A hook computes these from the training masks; their values do not change the time.
         if isinstance(loss, WeightedCrossEntropyLoss) and loss.scheme and loss.class_weight is None:
             loss.set_class_weight(torch.ones(num_classes))
-    meta = {'ori_shape': spec.shape, 'img_shape': spec.shape}
     model.train()
-
-    def step():
-        samples = []
-        for label in labels:
-            sample = SegDataSample(metainfo=meta)
-            sample.gt_sem_seg = PixelData(data=label)
-            samples.append(sample)
-        return model.train_step({'inputs': images, 'data_samples': samples}, optim_wrapper)
-
-    norms = count_norms(model)
-    return Workload(step, model, norms, norms)
+    make = segmentation_batch
+    if isinstance(model, SemiSupervisedSegmentor):
+        make = paired_batch
+        model.teacher.synchronize(model.student)
+        model.begin_iteration(model.burn_in, 0)
+    batch = make(num_classes, batch_size=spec.batch_size, size=spec.shape)
+    # Samples are written to by the preprocessor: every step has its own.
+    return lambda: copy.deepcopy(batch), optim_wrapper
 
 
 def _num_classes(model: nn.Module, source: str) -> int:

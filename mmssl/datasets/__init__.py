@@ -1,6 +1,19 @@
 from mmssl.datasets.camvid import CamVidDataset
 from mmssl.datasets.folder import FolderDataset
+from mmssl.datasets.gta5 import GTA5Dataset
+from mmssl.datasets.paired import PairedDataset
+from mmssl.datasets.paired_sampler import PairedInfiniteSampler
 from mmssl.datasets.street_scenes import StreetScenesDataset
+from mmssl.datasets.synthia import SynthiaDataset
 from mmssl.datasets.unlabeled import UnlabeledDataset
 
-__all__ = ['CamVidDataset', 'FolderDataset', 'StreetScenesDataset', 'UnlabeledDataset']
+__all__ = [
+    'CamVidDataset',
+    'FolderDataset',
+    'GTA5Dataset',
+    'PairedDataset',
+    'PairedInfiniteSampler',
+    'StreetScenesDataset',
+    'SynthiaDataset',
+    'UnlabeledDataset',
+]

@@ -5,9 +5,9 @@ import pytest
 import torch
 from mmseg.models.data_preprocessor import SegDataPreProcessor
 
-from mmssl.apis.preprocessed_images import to_pictures
 from mmssl.visualization.contact_sheet import LINE, contact_sheet, legend
 from mmssl.visualization.mask_picture import INVALID_COLOUR, count_ids, distinct_palette, fit_mask, overlay_mask
+from mmssl.visualization.preprocessed_images import to_pictures
 
 
 @pytest.mark.parametrize('dtype', [np.uint8, np.int64])

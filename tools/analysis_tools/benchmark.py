@@ -8,6 +8,9 @@ preprocessor (transfer, normalisation) -> network -> logits at the images' size 
 normalisation is folded before, where blocks declare how, unless ``--no-fold``. Training: one ``train_step`` with the
 config's optimiser on synthetic labels, some of them ignored. Not timed: reading images, hooks, metrics. Weights are
 random unless ``--checkpoint``.
+With --parts, for a semi-supervised config: the whole training step (teacher's update included) beside the sum of its
+parts measured alone in the same turns (teacher on the unlabelled batch, student forward and backward on the labelled
+and on the mixed batch), and the share that mask, mixing, weighting and augmentation take.
 The two networks take turns (A, B, A, B, ...) after a warm-up; the ratio is CONFIG's time divided by --against's.
 """
 
@@ -26,6 +29,7 @@ from mmssl.apis.config import load_config
 from mmssl.apis.one_line_errors import BUILD_ERRORS, one_line_errors
 from mmssl.apis.peak_memory import measure_in_fresh_process
 from mmssl.apis.segmentor_workload import WorkloadSpec, build_workload
+from mmssl.apis.semi_supervised_parts import build_parts
 from mmssl.apis.timing import Quartiles, compare, time_in_turns
 
 
@@ -46,6 +50,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--train-shape', nargs=2, type=positive, default=(192, 256), metavar=('H', 'W'))
     parser.add_argument('--train-batch-size', type=positive, default=8, help='images per training step')
     parser.add_argument('--mode', choices=('inference', 'train', 'both'), default='both')
+    parser.add_argument('--parts', action='store_true', help='a semi-supervised step beside its parts, CONFIG alone')
     parser.add_argument('--repeats', type=positive, default=20, help='timed rounds')
     parser.add_argument('--warmup', type=positive, default=3, help='rounds before that, not timed')
     parser.add_argument('--device', choices=('cpu', 'cuda'), help='default: cuda where there is one')
@@ -59,6 +64,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if (args.against_checkpoint or args.against_cfg_options) and not args.against:
         parser.error('--against-checkpoint and --against-cfg-options need --against')
+    if args.parts and args.against:
+        parser.error('--parts measures CONFIG alone, not with --against')
     args.device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
     if args.device == 'cuda' and not torch.cuda.is_available():
         parser.error('--device cuda: no CUDA device found')
@@ -121,6 +128,51 @@ def run_mode(args: argparse.Namespace, mode: str) -> dict:
     return result
 
 
+def run_parts(args: argparse.Namespace) -> dict:
+    """Measures a semi-supervised step and its parts; returns the numbers, in seconds, and their ratios."""
+    spec = make_specs(args, 'train')[0]
+    built = build_parts(spec)
+    names = ('step', *built.parts, 'mixing')
+    durations = time_in_turns(
+        [built.step, *built.parts.values(), built.mixing],
+        args.repeats,
+        warmup=args.warmup,
+        synchronize=torch.cuda.synchronize if args.device == 'cuda' else None,
+        rounds=lambda indices: iter(tqdm(indices, desc='parts', unit='round')),
+    )
+    sums = [sum(times) for times in zip(*durations[1:-1], strict=True)]
+    return {
+        'mode': 'parts',
+        'shape': spec.shape,
+        'batch_size': spec.batch_size,
+        'graph_of_teacher': built.graph_of_teacher,
+        'latency_s': {name: asdict(Quartiles.of(times)) for name, times in zip(names, durations, strict=True)},
+        'step_to_parts': asdict(compare(durations[0], sums)),
+        'mixing_to_step': asdict(compare(durations[-1], durations[0])),
+    }
+
+
+def report_parts(result: dict) -> str:
+    """Lays the parts of a step out as a table, with the two ratios below."""
+    height, width = result['shape']
+    table = PrettyTable(['part', 'median ms', 'quartiles ms'])
+    table.title = f'training step, {result["batch_size"]} + {result["batch_size"]} images, {height}x{width}'
+    table.align = 'r'
+    table.align['part'] = 'l'
+    for name, latency in result['latency_s'].items():
+        low, median, high = (latency[key] * 1e3 for key in ('lower', 'median', 'upper'))
+        table.add_row([name, f'{median:.1f}', f'{low:.1f} .. {high:.1f}'])
+    ratios = {key: result[key]['paired_ratios']['median'] for key in ('step_to_parts', 'mixing_to_step')}
+    return '\n'.join(
+        [
+            table.get_string(),
+            f'step / sum of its three parts: {ratios["step_to_parts"]:.3f} (median of the rounds)',
+            f'mixing / step: {ratios["mixing_to_step"]:.4f}',
+            f'the teacher keeps {"a" if result["graph_of_teacher"] else "no"} graph',
+        ]
+    )
+
+
 def name_of(spec: WorkloadSpec) -> str:
     """Shortens a config argument for the table."""
     return Path(spec.config.replace('::', '/')).stem
@@ -177,6 +229,10 @@ def main(argv: list[str] | None = None) -> dict:
     print(', '.join(f'{key} {value}' for key, value in settings.items()))
     modes = ('inference', 'train') if args.mode == 'both' else (args.mode,)
     results = []
+    if args.parts:
+        modes = ()
+        results.append(run_parts(args))
+        print(report_parts(results[-1]), flush=True)
     for mode in modes:
         results.append(run_mode(args, mode))
         print(report(results[-1]), flush=True)

@@ -4,7 +4,9 @@
 
 Each batch is drawn on one sheet: the input of the network with normalisation undone, the same with the classes
 blended over it, and a legend. Ignored pixels are striped, ids outside the classes magenta. Printed: the share of
-pixels of each class in what was browsed.
+pixels of each class in what was browsed. Of a PairedDataset the labelled images stand left, the unlabelled ones they
+are paired with right, what padding or turning filled in striped where the pipeline marks it; classes of unlabelled
+images are drawn where the pipeline keeps masks, and not counted.
 """
 
 import argparse
@@ -20,9 +22,9 @@ from tqdm import tqdm
 
 from mmssl.apis.config import ConfigError, load_config
 from mmssl.apis.one_line_errors import BUILD_ERRORS, one_line_errors
-from mmssl.apis.preprocessed_images import is_rgb, to_pictures
 from mmssl.visualization.contact_sheet import LINE, contact_sheet, legend
 from mmssl.visualization.mask_picture import INVALID_COLOUR, count_ids, distinct_palette, fit_mask, overlay_mask
+from mmssl.visualization.preprocessed_images import is_rgb, to_pictures
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -30,7 +32,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file, or package::file for one of a host package')
     parser.add_argument('--split', choices=('train', 'val', 'test'), default='train')
-    parser.add_argument('--number', type=int, default=16, metavar='N', help='images to show')
+    parser.add_argument('--number', type=int, default=16, metavar='N', help='images (or pairs) to show')
     parser.add_argument('--out', type=Path, default=Path('browse'), metavar='DIR', help='folder for the pictures')
     parser.add_argument('--batch', type=int, metavar='B', help="images per batch and sheet (default: the loader's)")
     parser.add_argument('--single', action='store_true', help='also write each image and overlay to a file of its own')
@@ -57,7 +59,8 @@ def build_parts(cfg: Config, args: argparse.Namespace) -> tuple:
     key = f'{args.split}_dataloader'
     if not cfg.get(key):
         raise ConfigError(f'{args.config}: no key {key!r}, nothing to browse')
-    settings = cfg.get('model', {}).get('data_preprocessor') or cfg.get('data_preprocessor')
+    model = cfg.get('model', {})
+    settings = model.get('data_preprocessor') or segmentor(cfg).get('data_preprocessor') or cfg.get('data_preprocessor')
     if not settings:
         raise ConfigError(f"{args.config}: no key 'data_preprocessor' in the model, the network's input is unknown")
     loader = {name: value for name, value in cfg[key].items() if name not in ('prefetch_factor', 'timeout')}
@@ -68,9 +71,15 @@ def build_parts(cfg: Config, args: argparse.Namespace) -> tuple:
     return Runner.build_dataloader(loader, seed=args.seed), MODELS.build(settings), is_rgb(settings)
 
 
+def segmentor(cfg: Config) -> dict:
+    """Finds the config of the segmentor inside a semi-supervised one."""
+    model = cfg.get('model', {})
+    return model.get('segmentor', model)
+
+
 def ignored_id(cfg: Config) -> int:
     """Finds the id that the loss ignores; that of a dataset may differ, where it is replaced while loading."""
-    heads = cfg.get('model', {}).get('decode_head', {})
+    heads = segmentor(cfg).get('decode_head', {})
     head = heads[-1] if isinstance(heads, (list, tuple)) else heads
     return head.get('ignore_index', 255)
 
@@ -95,11 +104,28 @@ def caption(sample) -> str:
     return ', '.join(words)
 
 
-def draw_batch(batch: dict, preprocessor, rgb: bool, args: argparse.Namespace, classes: dict) -> tuple:
-    """Draws one batch.
+def split_sides(batch: dict, count: int) -> dict[str, dict]:
+    """Splits a batch into its sides and cuts them short.
 
     Args:
-        batch: as the loader gives it.
+        batch: ``inputs`` and ``data_samples``: lists, or of a paired dataset dicts of lists.
+        count: most samples of a side.
+
+    Returns:
+        ``labelled`` and ``unlabelled``, each like a plain batch; or the batch itself under the empty name.
+    """
+    sides = {'': batch}
+    if isinstance(batch['inputs'], dict):
+        names = {'labelled': 'labeled', 'unlabelled': 'unlabeled'}
+        sides = {name: {key: value[branch] for key, value in batch.items()} for name, branch in names.items()}
+    return {name: {key: value[:count] for key, value in side.items()} for name, side in sides.items()}
+
+
+def draw_side(batch: dict, preprocessor, rgb: bool, args: argparse.Namespace, classes: dict) -> tuple:
+    """Draws one side of a batch.
+
+    Args:
+        batch: ``inputs`` and ``data_samples``, lists.
         preprocessor: the data preprocessor.
         rgb: channel order behind it.
         args: the command line.
@@ -114,6 +140,8 @@ def draw_batch(batch: dict, preprocessor, rgb: bool, args: argparse.Namespace, c
     images = to_pictures(data['inputs'], preprocessor, rgb=rgb)
     for image, sample in zip(images, data['data_samples'], strict=True):
         captions.append(caption(sample))
+        if 'valid_region' in sample:
+            image = stripe_outside(image, sample.valid_region.data[0].cpu().numpy())
         if 'gt_sem_seg' not in sample:
             groups.append([image])
             continue
@@ -125,6 +153,31 @@ def draw_batch(batch: dict, preprocessor, rgb: bool, args: argparse.Namespace, c
             mask = fit_mask(mask, image.shape[:2], padding, classes['ignore_index'])
         groups.append([image, overlay_mask(image, mask, alpha=args.alpha, **classes['drawing'])])
     return groups, captions, counts
+
+
+def stripe_outside(image: np.ndarray, region: np.ndarray) -> np.ndarray:
+    """Draws stripes over an image (H, W, 3) outside of its valid region (h, w), which padding has made smaller."""
+    height, width = (whole - part for whole, part in zip(image.shape[:2], region.shape, strict=True))
+    inside = np.pad(region, ((0, height), (0, width)))
+    outside = overlay_mask(image, np.full(image.shape[:2], 255), [], ignore_index=255)
+    return np.where(inside[..., None], image, outside)
+
+
+def draw_batch(sides: dict[str, dict], *arguments) -> tuple:
+    """Draws a batch, the sides of a pair after each other.
+
+    Args:
+        sides: of ``split_sides``.
+        *arguments: the others of ``draw_side``.
+
+    Returns:
+        As ``draw_side``; the counts are those of the first side, the labelled one.
+    """
+    drawn = {name: draw_side(side, *arguments) for name, side in sides.items()}
+    groups = [group for pair in zip(*(groups for groups, _, _ in drawn.values()), strict=True) for group in pair]
+    told = [[f'{name}: {line}' if name else line for line in lines] for name, (_, lines, _) in drawn.items()]
+    captions = [line for pair in zip(*told, strict=True) for line in pair]
+    return groups, captions, next(iter(drawn.values()))[2]
 
 
 def make_legend(classes: dict, width: int) -> np.ndarray:
@@ -168,17 +221,20 @@ def main(argv: list[str] | None = None) -> np.ndarray:
     shown, batches = 0, iter(loader)
     with tqdm(total=args.number, desc=args.split, unit='image') as bar:
         while shown < args.number and (batch := next(batches, None)) is not None:
-            batch = {key: value[: args.number - shown] for key, value in batch.items()}
-            groups, captions, pixels = draw_batch(batch, preprocessor, rgb, args, classes)
+            sides = split_sides(batch, args.number - shown)
+            groups, captions, pixels = draw_batch(sides, preprocessor, rgb, args, classes)
             counts += pixels
             sheet = contact_sheet(groups, captions)
             path = args.out / f'{args.split}_sheet_{shown:05d}.png'
             save(path, np.vstack([sheet, make_legend(classes, sheet.shape[1])]))
-            for offset, group in enumerate(groups if args.single else []):
+            for index, group in enumerate(groups if args.single else []):
+                offset, side = divmod(index, len(sides))
+                name = '_'.join(filter(None, (args.split, f'{shown + offset:05d}', list(sides)[side])))
                 for kind, picture in zip(('image', 'overlay'), group, strict=False):
-                    save(args.out / f'{args.split}_{shown + offset:05d}_{kind}.png', picture)
-            shown += len(groups)
-            bar.update(len(groups))
+                    save(args.out / f'{name}_{kind}.png', picture)
+            drawn = len(groups) // len(sides)
+            shown += drawn
+            bar.update(drawn)
     if shown < args.number:
         print(f'{args.split}: all {shown} images were shown, --number {args.number} asked for more')
     print(share_table(names, counts))

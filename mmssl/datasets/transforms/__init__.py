@@ -1,7 +1,9 @@
 """What happens to a sample between the file and the network."""
 
 from mmssl.datasets.transforms.color_jitter import RandomColorJitter
+from mmssl.datasets.transforms.evaluate_at_input_size import EvaluateAtInputSize
 from mmssl.datasets.transforms.loading import LoadImage, LoadSegAnnotations
+from mmssl.datasets.transforms.pack_unlabeled_inputs import PackUnlabeledInputs
 from mmssl.datasets.transforms.pretext import (
     ColorizationTarget,
     JigsawTarget,
@@ -12,16 +14,20 @@ from mmssl.datasets.transforms.pretext import (
 )
 from mmssl.datasets.transforms.random_translate import RandomTranslate
 from mmssl.datasets.transforms.street_scene_loading import LoadStreetScene
+from mmssl.datasets.transforms.valid_region import MarkValidRegion
 
 __all__ = [
     'RandomColorJitter',
     'ColorizationTarget',
+    'EvaluateAtInputSize',
     'JigsawTarget',
     'LoadImage',
     'LoadSegAnnotations',
     'LoadStreetScene',
+    'MarkValidRegion',
     'OtsuTarget',
     'PackPretextInputs',
+    'PackUnlabeledInputs',
     'RandomTranslate',
     'RelativePatchTarget',
     'RotationTarget',

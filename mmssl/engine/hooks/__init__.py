@@ -4,7 +4,11 @@ from .class_weight_hook import ClassWeightHook
 from .fold_norm_hook import FoldNormHook
 from .freeze_hook import FreezeHook
 from .lottery_ticket_hook import LotteryTicketHook
+from .mean_teacher_hook import MeanTeacherHook
+from .mix_picture_hook import MixPictureHook
+from .paired_data_check_hook import PairedDataCheckHook
 from .picture_hook import PictureHook
+from .pseudo_label_hook import PseudoLabelHook
 from .strict_load_hook import StrictLoadHook
 from .weight_transfer_hook import WeightTransferHook
 
@@ -13,7 +17,11 @@ __all__ = [
     'FoldNormHook',
     'FreezeHook',
     'LotteryTicketHook',
+    'MeanTeacherHook',
+    'PairedDataCheckHook',
+    'MixPictureHook',
     'PictureHook',
+    'PseudoLabelHook',
     'StrictLoadHook',
     'WeightTransferHook',
 ]

@@ -34,6 +34,7 @@ class ClassWeightHook(Hook):
         if not losses:
             raise ValueError("ClassWeightHook: no mmssl.WeightedCrossEntropyLoss with class_weight='enet' in the model")
         dataset = runner.train_dataloader.dataset
+        dataset = getattr(dataset, 'labeled', dataset)  # of a PairedDataset, the side that has masks
         result = [None, None]
         if is_main_process():
             try:

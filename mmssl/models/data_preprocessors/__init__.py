@@ -1,3 +1,4 @@
+from .paired import PairedDataPreprocessor
 from .patches import PatchDataPreprocessor
 
-__all__ = ['PatchDataPreprocessor']
+__all__ = ['PairedDataPreprocessor', 'PatchDataPreprocessor']

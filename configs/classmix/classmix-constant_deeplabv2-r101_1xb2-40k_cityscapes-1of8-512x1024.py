@@ -1,0 +1,3 @@
+# S2, table 5.1: constant unsupervised weight.
+_base_ = './classmix_deeplabv2-r101_1xb2-40k_cityscapes-1of8-512x1024.py'
+model = dict(weighting=dict(_delete_=True, type='mmssl.ConstantWeighting'))

@@ -1,0 +1,26 @@
+# A recipe of the model zoo made semi-supervised: its model, schedule and labelled pipeline, 1/8 of the labels.
+_base_ = ['mmseg::segformer/segformer_mit-b0_8xb1-160k_cityscapes-1024x1024.py', '../_base_/semi/classmix.py']
+split = 'splits/1of8-seed0'
+unlabeled_pipeline = [  # the recipe's own, without what changes colours
+    dict(type='LoadImageFromFile'),
+    dict(type='RandomResize', scale=(2048, 1024), ratio_range=(0.5, 2.0), keep_ratio=True),
+    dict(type='RandomCrop', crop_size=(1024, 1024)),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PackSegInputs'),
+]
+model = dict(_base_.semi, _delete_=True, segmentor=_base_.model)
+train_dataloader = dict(
+    sampler=dict(type='mmssl.PairedInfiniteSampler'),
+    dataset=dict(
+        _delete_=True,
+        type='mmssl.PairedDataset',
+        labeled=dict(_base_.train_dataloader.dataset, ann_file=split + '/labeled.txt'),
+        unlabeled=dict(
+            type='mmssl.UnlabeledDataset',
+            data_root='data/cityscapes/',
+            data_prefix=dict(img_path='leftImg8bit/train'),
+            img_suffix='_leftImg8bit.png',
+            ann_file=split + '/unlabeled.txt',
+            pipeline=unlabeled_pipeline)))
+val_cfg = dict(type='mmssl.StudentTeacherValLoop')
+custom_hooks = _base_.semi_hooks

@@ -1,0 +1,99 @@
+"""An endless order of pairs, one labelled and one unlabelled image each."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from mmengine.dist import get_dist_info, sync_random_seed
+from torch.utils.data import Sampler
+
+from mmssl.registry import DATA_SAMPLERS
+
+
+class ShuffledStream:
+    """An endless order of the images of one side: permutation after permutation.
+
+    Permutation n depends on the seed, the side and n alone, so that any place of the order can be looked up.
+
+    Args:
+        size: number of images, at least 1.
+        seed: of the run, at least 0.
+        side: number of the side; two sides of a seed are independent.
+        shuffle: False gives 0 to size - 1 again and again.
+    """
+
+    def __init__(self, size: int, seed: int, side: int, shuffle: bool = True) -> None:
+        self.size = size
+        self.seed = seed
+        self.side = side
+        self.shuffle = shuffle
+        self._number: int | None = None
+        self._order: np.ndarray | None = None
+
+    def __getitem__(self, position: int) -> int:
+        """The image at a place of the order, from 0."""
+        number, place = divmod(position, self.size)
+        if not self.shuffle:
+            return place
+        if number != self._number:
+            generator = np.random.default_rng((self.seed, self.side, number))
+            self._number, self._order = number, generator.permutation(self.size)
+        return int(self._order[place])
+
+
+@DATA_SAMPLERS.register_module()
+class PairedInfiniteSampler(Sampler):
+    """Yield (i, j), a labelled and an unlabelled image, without end; for training loops that count iterations.
+
+    On both sides each image is used once before one is used twice, and the two orders are independent, so that every
+    unlabelled image meets other labelled ones each time. Rank r of R takes the pairs r, r + R, r + 2R, ...
+
+    Args:
+        dataset: a :class:`~mmssl.datasets.paired.PairedDataset`.
+        shuffle: whether to draw the orders; False takes both sides in their own order.
+        seed: at least 0, the same on all ranks; None draws one and shares it.
+
+    Raises:
+        ValueError: the dataset has no two sides, or the seed is negative.
+    """
+
+    def __init__(self, dataset, *, shuffle: bool = True, seed: int | None = None) -> None:
+        sides = getattr(dataset, 'labeled', None), getattr(dataset, 'unlabeled', None)
+        if None in sides:
+            raise ValueError(f'PairedInfiniteSampler: {type(dataset).__name__} found, expected mmssl.PairedDataset')
+        if seed is not None and seed < 0:
+            raise ValueError(f'PairedInfiniteSampler: seed={seed}, expected 0 or more')
+        self.rank, self.world_size = get_dist_info()
+        self.seed = sync_random_seed() if seed is None else seed
+        self.shuffle = shuffle
+        self.sizes = tuple(len(side) for side in sides)
+        self.first = 0
+
+    def skip(self, num_pairs: int) -> None:
+        """Let the next iterator begin later, without drawing what lies before.
+
+        Args:
+            num_pairs: how many pairs of this rank to leave out: iterations times batch size.
+
+        Raises:
+            ValueError: a negative number.
+        """
+        if num_pairs < 0:
+            raise ValueError(f'PairedInfiniteSampler: skip({num_pairs}), expected 0 or more pairs')
+        self.first += num_pairs
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """The pairs of this rank; each iterator begins anew, behind what was skipped."""
+        labeled, unlabeled = (
+            ShuffledStream(size, self.seed, side, self.shuffle) for side, size in enumerate(self.sizes)
+        )
+        position = self.rank + self.first * self.world_size
+        while True:
+            yield labeled[position], unlabeled[position]
+            position += self.world_size
+
+    def __len__(self) -> int:
+        """Number of images of the larger side, as the dataset counts; the iterator itself has no end."""
+        return max(self.sizes)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by loops that count epochs; an endless order has none."""

@@ -1,0 +1,71 @@
+"""Validation of two networks on the same batches."""
+
+import copy
+
+import torch
+from mmengine.model import is_model_wrapper
+from mmengine.runner import ValLoop
+from mmengine.runner.amp import autocast
+
+from mmssl.registry import LOOPS
+
+NETWORKS = ('student', 'teacher')
+
+
+@LOOPS.register_module()
+class StudentTeacherValLoop(ValLoop):
+    """Evaluate student and teacher at every validation, in one pass over the data.
+
+    Metrics are named ``student/mIoU`` and ``teacher/mIoU``; those of the network that the model's ``predict_on`` names
+    are there without a prefix too, for ``save_best`` and the curves. During the burn-in there is a student only.
+
+    mmdet's ``TeacherStudentValLoop`` loads the data once for each network.
+
+    Args:
+        runner: the runner.
+        dataloader: of the validation images, or its config.
+        evaluator: or its config; each network has a copy of its own.
+        fp16: whether to run in half precision.
+    """
+
+    def __init__(self, runner, dataloader, evaluator, fp16: bool = False):
+        super().__init__(runner, dataloader, evaluator, fp16)
+        # The metrics of the two must not share what they have counted.
+        self.evaluators = {'student': self.evaluator, 'teacher': copy.deepcopy(self.evaluator)}
+
+    def run(self) -> dict:
+        """Validate; returns the metrics."""
+        self.runner.call_hook('before_val')
+        self.runner.call_hook('before_val_epoch')
+        self.runner.model.eval()
+        model = self.runner.model.module if is_model_wrapper(self.runner.model) else self.runner.model
+        # At the iteration that ends the burn-in the teacher is not synchronised yet.
+        networks = NETWORKS if not model.burn_in or self.runner.iter > model.burn_in else ('student',)
+        chosen = model.predict_on if model.predict_on in networks else 'student'
+        asked = model.predict_on
+        try:
+            for index, data_batch in enumerate(self.dataloader):
+                self._run_iter(index, data_batch, model, networks, chosen)
+        finally:
+            model.predict_on = asked
+        metrics = {}
+        for name in networks:
+            found = self.evaluators[name].evaluate(len(self.dataloader.dataset))
+            metrics.update({f'{name}/{key}': value for key, value in found.items()})
+            if name == chosen:
+                metrics.update(found)
+        self.runner.call_hook('after_val_epoch', metrics=metrics)
+        self.runner.call_hook('after_val')
+        return metrics
+
+    @torch.no_grad()
+    def _run_iter(self, index: int, data_batch: dict, model, networks: tuple[str, ...], chosen: str) -> None:
+        self.runner.call_hook('before_val_iter', batch_idx=index, data_batch=data_batch)
+        outputs = {}
+        for name in networks:
+            model.predict_on = name
+            with autocast(enabled=self.fp16):
+                # Samples are written to: each network gets its own.
+                outputs[name] = self.runner.model.val_step(copy.deepcopy(data_batch))
+            self.evaluators[name].process(data_samples=outputs[name], data_batch=data_batch)
+        self.runner.call_hook('after_val_iter', batch_idx=index, data_batch=data_batch, outputs=outputs[chosen])

@@ -1,0 +1,3 @@
+from .semi_supervised import SemiSupervisedSegmentor
+
+__all__ = ['SemiSupervisedSegmentor']

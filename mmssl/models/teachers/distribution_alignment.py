@@ -1,0 +1,128 @@
+"""Push the distribution of predictions towards a given one (S2, section 2.5.6)."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from mmengine.dist import all_reduce
+from torch import Tensor, nn
+
+from mmssl.errors import DataError, DataNotFoundError
+
+
+def align(probabilities: Tensor, target: Tensor, running: Tensor) -> Tensor:
+    """Scale probabilities by target / running and normalise them again.
+
+    Args:
+        probabilities: (B, K, H, W), float, sums to 1 over the classes.
+        target: (K,), share of each class that is wanted, sums to 1.
+        running: (K,), share of each class in recent predictions.
+
+    Returns:
+        (B, K, H, W), float, sums to 1 over the classes.
+    """
+    tiny = torch.finfo(probabilities.dtype).tiny
+    scaled = probabilities * (target / running.clamp(min=1e-6))[:, None, None]
+    return scaled / scaled.sum(1, keepdim=True).clamp(min=tiny)
+
+
+def mean_prediction(probabilities: Tensor, valid: Tensor) -> Tensor:
+    """Mean of the distributions over the valid pixels of a batch.
+
+    Args:
+        probabilities: (B, K, H, W), float.
+        valid: (B, H, W), bool.
+
+    Returns:
+        (K + 1,): the sums over the valid pixels and, last, their number; over several ranks these add up.
+    """
+    sums = torch.einsum('bkhw,bhw->k', probabilities, valid.to(probabilities.dtype))
+    return torch.cat([sums, valid.sum().to(sums)[None]])
+
+
+class DistributionAlignment(nn.Module):
+    """Distribution alignment with an exponential moving average of the predictions (S2, sections 2.5.6 and 5.2.2).
+
+        running = momentum * running + (1 - momentum) * mean prediction of the batch
+
+    The average starts at the target distribution, so that nothing is changed before predictions drift, and is the
+    same on all ranks.
+
+    Args:
+        target: share of each class that is wanted, K numbers; or the JSON file that
+            ``tools/analysis_tools/class_frequencies.py`` writes, or one with a list of numbers.
+        momentum: weight of the old value, 0 to 1.
+
+    Raises:
+        ValueError: the numbers are negative, all zero, or the momentum is outside its range.
+        DataError: the file does not exist or holds no numbers.
+    """
+
+    def __init__(self, *, target: Sequence[float] | str, momentum: float = 0.99):
+        super().__init__()
+        shares = read_shares(target) if isinstance(target, str) else list(target)
+        if min(shares, default=-1) < 0 or sum(shares) <= 0:
+            raise ValueError(f'DistributionAlignment: target={shares}, expected shares of the classes, none negative')
+        if not 0 <= momentum <= 1:
+            raise ValueError(f'DistributionAlignment: momentum={momentum}, expected 0 to 1')
+        self.momentum = momentum
+        wanted = torch.tensor(shares, dtype=torch.float32)
+        self.register_buffer('target', wanted / wanted.sum())
+        self.register_buffer('running', self.target.clone())
+
+    @torch.no_grad()
+    def forward(self, probabilities: Tensor, valid: Tensor) -> Tensor:
+        """Update the average with a batch, then align the batch.
+
+        Args:
+            probabilities: (B, K, H, W), float, of the teacher on the weak view.
+            valid: (B, H, W), bool: where there is image.
+
+        Returns:
+            (B, K, H, W), float.
+
+        Raises:
+            ValueError: the number of classes is not that of the target.
+        """
+        if probabilities.shape[1] != len(self.target):
+            raise ValueError(
+                f'DistributionAlignment: target has {len(self.target)} shares, the predictions '
+                f'{probabilities.shape[1]} classes'
+            )
+        sums = mean_prediction(probabilities.float(), valid)
+        all_reduce(sums)
+        # Without a valid pixel the mean is that of before.
+        mean = torch.where(sums[-1] > 0, sums[:-1] / sums[-1].clamp(min=1), self.running)
+        self.running.lerp_(mean, 1 - self.momentum)
+        return align(probabilities, self.target, self.running)
+
+
+def read_shares(path: str) -> list[float]:
+    """Read the shares of the classes from a JSON file.
+
+    Args:
+        path: a list of numbers, or an object with such a list as ``frequencies``.
+
+    Returns:
+        The numbers.
+
+    Raises:
+        DataNotFoundError: there is no such file.
+        DataError: it holds something else.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise DataNotFoundError(
+            f'{path}: the file of class shares does not exist; tools/analysis_tools/class_frequencies.py writes it'
+        )
+    try:
+        found = json.loads(file.read_text())
+    except ValueError:
+        raise DataError(f'{path}: not JSON, expected a list of class shares') from None
+    shares = found.get('frequencies') if isinstance(found, dict) else found
+    if isinstance(shares, dict):
+        shares = list(shares.values())
+    if not isinstance(shares, list) or not all(isinstance(share, int | float) for share in shares):
+        raise DataError(f"{path}: no list of numbers and no 'frequencies', expected the share of each class")
+    return [float(share) for share in shares]
