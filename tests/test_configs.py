@@ -13,14 +13,14 @@ import yaml
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.optim import build_optim_wrapper
-from mmengine.registry import DATASETS, HOOKS, METRICS, MODELS, init_default_scope
+from mmengine.registry import DATASETS, HOOKS, LOOPS, METRICS, MODELS, init_default_scope
 from mmengine.structures import PixelData
 from mmpretrain.structures import DataSample
 
 from mmssl.apis.config import load_config
 from mmssl.models.losses.class_weights import enet_class_weights
 from mmssl.models.losses.weighted_cross_entropy import WeightedCrossEntropyLoss
-from mmssl.testing import segmentation_batch
+from mmssl.testing import paired_batch, segmentation_batch
 from mmssl.transfer.plan import plan_transfer
 from mmssl.transfer.rules import parse_rules, rule_sources
 from mmssl.transfer.sources import SourceCheckpoint
@@ -29,23 +29,29 @@ from mmssl.transfer.targets import target_tensors
 ROOT = Path(__file__).resolve().parents[1]
 RECIPES = sorted(path for path in (ROOT / 'configs').rglob('*.py') if '_base_' not in path.parts)
 recipe = pytest.mark.parametrize('path', RECIPES, ids=lambda path: path.stem)
-NAME = re.compile(r'^[a-z0-9-]+_\d+xb\d+-\d+[iek]\w*_[a-z0-9-]+(_[a-z0-9-]+)?$')
+NAME = re.compile(r'^[a-z0-9-]+(_[a-z0-9-]+)?_\d+xb\d+-\d+[iek]_[a-z0-9-]+(_[a-z0-9-]+)?$')
+SEMI = 'mmssl.SemiSupervisedSegmentor'
 
 
 @recipe
 def test_name_follows_the_grammar(path):
-    """{method}_{gpus}xb{batch}-{schedule}_{dataset}-{crop}, parts joined by underscores."""
-    assert NAME.match(path.stem) or re.match(r'^[a-z0-9-]+_[a-z0-9-]+_\d+xb\d+-\d+[iek]_[a-z0-9-]+$', path.stem)
+    """{method}_{model}_{gpus}xb{batch}-{schedule}_{dataset}-{crop}_{test dataset}, some parts left out."""
+    assert NAME.match(path.stem)
     cfg = load_config(str(path))
-    batch, length = re.search(r'xb(\d+)-(\d+)[ie]', path.stem).groups()
+    batch, length, unit = re.search(r'xb(\d+)-(\d+)([iek])', path.stem).groups()
+    length = int(length) * (1000 if unit == 'k' else 1)
     assert cfg.train_dataloader.batch_size == int(batch)
-    assert int(length) == cfg.train_cfg.get('max_iters', cfg.train_cfg.get('max_epochs'))
-    assert cfg.param_scheduler[-1]['end'] == int(length)
+    assert length == cfg.train_cfg.get('max_iters', cfg.train_cfg.get('max_epochs'))
+    assert cfg.param_scheduler[-1]['end'] == length
 
 
 def make_batch(cfg, model) -> dict:
     """A small batch of noise as the dataloader of a recipe gives it."""
     kind = cfg.model.type
+    if kind == SEMI:
+        branch = model.data_preprocessor.branch
+        branch.size = tuple(side // 8 for side in branch.size)
+        return paired_batch(model.num_classes, size=branch.size)
     if kind == 'EncoderDecoder':
         size = tuple(side // 4 for side in cfg.model.data_preprocessor['size'])
         model.data_preprocessor.size = size
@@ -63,13 +69,38 @@ def make_batch(cfg, model) -> dict:
     return {'inputs': draw(size=(4, patches, 3, 64, 64) if patches > 1 else (4, 3, 64, 64)), 'data_samples': labels}
 
 
+def without_files(value):
+    """A config without the files that it starts from: weights, shares of classes."""
+    if not isinstance(value, dict):
+        return value
+    kept = {key: without_files(item) for key, item in value.items()}
+    if isinstance(kept.get('init_cfg'), dict) and kept['init_cfg'].get('type') == 'Pretrained':
+        del kept['init_cfg']
+    if 'pretrained' in kept:
+        kept['pretrained'] = None
+    if isinstance((kept.get('distribution_alignment') or {}).get('target'), str):
+        kept['distribution_alignment']['target'] = [1.0] * 19
+    return type(value)(kept)
+
+
+def lighter(cfg, path: Path):
+    """One recipe is stepped with ResNet-101; the others that differ in the method only have half of its layers."""
+    segmentor = cfg.model.get('segmentor', {})
+    if segmentor.get('backbone', {}).get('depth') == 101 and not path.stem.startswith('classmix_'):
+        segmentor.backbone.depth = 50
+    return cfg
+
+
 def take_step(cfg):
-    model = MODELS.build(cfg.model)
+    model = MODELS.build(without_files(cfg.model))
     model.init_weights()
     for module in model.modules():
         if isinstance(module, WeightedCrossEntropyLoss) and module.scheme:
             module.set_class_weight(enet_class_weights([1 / model.num_classes] * model.num_classes))
     model.train()
+    if cfg.model.type == SEMI:
+        model.teacher.synchronize(model.student)
+        model.begin_iteration(model.burn_in, 0)
     optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
     data = model.data_preprocessor(make_batch(cfg, model), True)
     losses = model(**data, mode='loss')
@@ -95,11 +126,14 @@ def different_models() -> list[Path]:
 @pytest.mark.parametrize('path', different_models(), ids=lambda path: path.stem)
 def test_builds_and_takes_a_step(path):
     torch.manual_seed(0)
-    cfg = load_config(str(path))
+    cfg = lighter(load_config(str(path)), path)
     init_default_scope(cfg.default_scope)
     model, loss, before, gradients = take_step(cfg)
     assert torch.isfinite(loss)
     for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            assert name not in gradients and torch.equal(parameter, before[name]), f'{name} is frozen and moved'
+            continue
         assert name in gradients, f'{name} has no gradient'
         assert torch.isfinite(gradients[name]).all(), f'{name} has a gradient that is not finite'
         assert not torch.equal(parameter, before[name]) or not gradients[name].any(), f'{name} did not move'
@@ -113,8 +147,31 @@ def test_hooks_and_metrics_resolve(path):
         HOOKS.build(hook)
     if cfg.val_evaluator:
         METRICS.build(cfg.val_evaluator)
+        assert LOOPS.get(cfg.val_cfg.type), cfg.val_cfg.type
     else:
         assert cfg.val_dataloader is None and cfg.val_cfg is None
+
+
+def sample_of(dataset_cfg, image: np.ndarray) -> dict:
+    """A sample of a dataset, or, where its files are not at hand, what its pipeline makes of an image."""
+    root = dataset_cfg.get('data_root')
+    if root is None or (Path(root).exists() and 'splits/' not in Path(dataset_cfg.get('ann_file', '')).parts):
+        return DATASETS.build(dataset_cfg)[0]
+    results = {
+        'img': image,
+        'img_path': 'camvid.png',
+        'img_shape': image.shape[:2],
+        'ori_shape': image.shape[:2],
+        'sample_idx': 0,
+        'gt_label': 3,
+        'gt_seg_map': np.zeros(image.shape[:2], np.uint8),
+        'seg_fields': ['gt_seg_map'],
+        'reduce_zero_label': False,
+    }
+    if dataset_cfg.type == 'mmssl.UnlabeledDataset':
+        del results['gt_seg_map'], results['gt_label']
+        results['seg_fields'] = []
+    return Compose([step for step in dataset_cfg.pipeline if 'Load' not in step.type])(results)
 
 
 @recipe
@@ -128,43 +185,47 @@ def test_data_reaches_the_model(path, monkeypatch, camvid_root):
         if cfg[f'{split}_dataloader'] is None:
             continue
         dataset_cfg = cfg[f'{split}_dataloader'].dataset
-        root = dataset_cfg.get('data_root')
-        if root is None or (Path(root).exists() and 'splits/' not in Path(dataset_cfg.get('ann_file', '')).parts):
-            sample = DATASETS.build(dataset_cfg)[0]
+        if dataset_cfg.type == 'mmssl.PairedDataset':
+            check_sample(cfg, path, split, sample_of(dataset_cfg.labeled, image))
+            sample = sample_of(dataset_cfg.unlabeled, image)
+            assert 'gt_sem_seg' not in sample['data_samples']
+            check_size(cfg, sample['inputs'])
         else:
-            pipeline = [step for step in dataset_cfg.pipeline if 'Load' not in step.type]
-            sample = Compose(pipeline)(
-                {
-                    'img': image,
-                    'img_path': 'camvid.png',
-                    'img_shape': image.shape[:2],
-                    'ori_shape': image.shape[:2],
-                    'sample_idx': 0,
-                    'gt_label': 3,
-                    'gt_seg_map': np.zeros(image.shape[:2], np.uint8),
-                    'seg_fields': ['gt_seg_map'],
-                    'reduce_zero_label': False,
-                }
-            )
-        inputs, target = sample['inputs'], sample['data_samples']
-        if cfg.model.type == 'mmssl.NTXentSimCLR':
-            first, second = inputs
-            assert first.shape == second.shape and not torch.equal(first, second)
-            assert first.dtype == torch.uint8
-            assert path.stem.endswith('-{}x{}'.format(*first.shape[1:]))
-            continue
-        assert inputs.dtype == torch.uint8
-        if cfg.model.type == 'ImageClassifier':
-            assert 0 <= target.gt_label.item() < cfg.model.head.num_classes
-            assert inputs.shape[:-2] == ((cfg.model.head.num_patches, 3) if inputs.dim() == 4 else (3,))
-            continue
-        if split == 'train':
-            assert tuple(inputs.shape[1:]) == tuple(cfg.model.data_preprocessor['size'])
-        if cfg.model.decode_head.type == 'mmssl.ColorizationHead':
-            assert target.gt_ab.data.shape == (2, *inputs.shape[1:])
-        else:
-            labels = target.gt_sem_seg.data
-            assert set(labels.unique().tolist()) <= {*range(cfg.model.decode_head.num_classes), 255}
+            check_sample(cfg, path, split, sample_of(dataset_cfg, image))
+
+
+def check_size(cfg, inputs: torch.Tensor) -> None:
+    """Training images have the size of the preprocessor, or are padded to it where the recipe scales at random."""
+    model = cfg.model.segmentor if cfg.model.type == SEMI else cfg.model
+    size = tuple(model.data_preprocessor['size'])
+    assert inputs.dtype == torch.uint8
+    if 'ratio_range' in str(cfg.train_dataloader.dataset):
+        assert all(side <= limit for side, limit in zip(inputs.shape[1:], size, strict=True))
+    else:
+        assert tuple(inputs.shape[1:]) == size
+
+
+def check_sample(cfg, path: Path, split: str, sample: dict) -> None:
+    inputs, target = sample['inputs'], sample['data_samples']
+    if cfg.model.type == 'mmssl.NTXentSimCLR':
+        first, second = inputs
+        assert first.shape == second.shape and not torch.equal(first, second)
+        assert first.dtype == torch.uint8
+        assert path.stem.endswith('-{}x{}'.format(*first.shape[1:]))
+        return
+    assert inputs.dtype == torch.uint8
+    if cfg.model.type == 'ImageClassifier':
+        assert 0 <= target.gt_label.item() < cfg.model.head.num_classes
+        assert inputs.shape[:-2] == ((cfg.model.head.num_patches, 3) if inputs.dim() == 4 else (3,))
+        return
+    if split == 'train':
+        check_size(cfg, inputs)
+    head = (cfg.model.segmentor if cfg.model.type == SEMI else cfg.model).decode_head
+    if head.type == 'mmssl.ColorizationHead':
+        assert target.gt_ab.data.shape == (2, *inputs.shape[1:])
+    else:
+        labels = target.gt_sem_seg.data
+        assert set(labels.unique().tolist()) <= {*range(head.num_classes), 255}
 
 
 TRANSFERS = [path for path in RECIPES if 'WeightTransferHook' in Config.fromfile(path).pretty_text]

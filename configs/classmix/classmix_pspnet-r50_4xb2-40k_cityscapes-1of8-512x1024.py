@@ -6,7 +6,7 @@ unlabeled_pipeline = [  # the recipe's own, without what changes colours
     dict(type='RandomResize', scale=(2048, 1024), ratio_range=(0.5, 2.0), keep_ratio=True),
     dict(type='RandomCrop', crop_size=(512, 1024)),
     dict(type='RandomFlip', prob=0.5),
-    dict(type='PackSegInputs'),
+    dict(type='mmssl.PackUnlabeledInputs'),
 ]
 model = dict(_base_.semi, _delete_=True, segmentor=_base_.model)
 train_dataloader = dict(

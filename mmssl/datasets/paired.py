@@ -52,13 +52,8 @@ class PairedDataset:
     """
 
     def __init__(self, *, labeled, unlabeled, overlap: str = 'name') -> None:
-        self.labeled, self.unlabeled = (
-            DATASETS.build(side) if isinstance(side, dict) else side for side in (labeled, unlabeled)
-        )
-        self.full_init()
-        for kind, side in (('labelled', self.labeled), ('unlabelled', self.unlabeled)):
-            if not len(side):
-                raise DataError(f'PairedDataset: the {kind} {type(side).__name__} has no image, expected at least one')
+        self.labeled = _build(labeled, 'labelled')
+        self.unlabeled = _build(unlabeled, 'unlabelled')
         classes = [side.metainfo.get('classes') for side in (self.labeled, self.unlabeled)]
         if all(classes):
             compare_classes(*classes, ('the labelled dataset', 'the unlabelled one'))
@@ -107,6 +102,23 @@ class PairedDataset:
             raise IndexError(f'PairedDataset: index {index}, expected one below {len(self)}, or a pair')
         index %= len(self)
         return index % len(self.labeled), index % len(self.unlabeled)
+
+
+def _build(side, kind: str):
+    """Build a dataset and read its list; raise unless it has an image."""
+    try:
+        dataset = DATASETS.build(side) if isinstance(side, dict) else side
+        if hasattr(dataset, 'full_init'):
+            dataset.full_init()
+        empty = len(dataset) == 0
+    except ValueError as error:
+        if 'need at least one array to concatenate' not in str(error):
+            raise
+        empty = True  # mmengine 0.10.7 joins an empty list of samples
+    if empty:
+        name = side.get('type', 'dataset') if isinstance(side, dict) else type(side).__name__
+        raise DataError(f'PairedDataset: the {kind} {name} has no image, expected at least one')
+    return dataset
 
 
 def _transforms(dataset) -> list:

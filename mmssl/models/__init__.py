@@ -7,7 +7,7 @@ from .heads import *  # noqa: F403
 from .losses import *  # noqa: F403
 from .mixing import *  # noqa: F403
 from .necks import *  # noqa: F403
-from .selfsup import *  # noqa: F403
 from .segmentors import *  # noqa: F403
+from .selfsup import *  # noqa: F403
 from .teachers import *  # noqa: F403
 from .weighting import *  # noqa: F403

@@ -161,6 +161,24 @@ def test_a_class_that_never_occurs_is_named(make_runner, tmp_path):
     assert 'pseudo-labels: road 87.5 %, tree 12.5 %; none of sky\n' in text_log(tmp_path)
 
 
+def test_a_model_with_more_classes_than_the_dataset(make_runner, tmp_path, monkeypatch):
+    monkeypatch.setattr(Samples, 'metainfo', {'classes': CLASSES[:2]})
+    make_runner({'interval': 6}).train()
+    assert 'pseudo-labels: sky 50.0 %, road 33.3 %, class 2 16.7 %\n' in text_log(tmp_path)
+
+
+def test_a_single_pixel_is_not_none(make_runner, tmp_path):
+    runner = make_runner({'interval': 6})
+    record = runner.model.template
+    labels = torch.zeros(2, 50, 50, dtype=torch.long)
+    labels[0, 0, 0] = 2
+    large = torch.zeros(2, 3, 50, 50)
+    tensors = {'probabilities': large, 'student_logits': large, 'confidence': large[:, 0], 'mixed_weight': large[:, 0]}
+    runner.model.template = replace(record, pseudo_labels=labels, mixed_target=labels, **tensors)
+    runner.train()
+    assert 'pseudo-labels: road 100.0 %, tree <0.1 %; none of sky\n' in text_log(tmp_path)
+
+
 def test_without_a_valid_pixel_nothing_is_written(make_runner, tmp_path):
     runner = make_runner({'interval': 6})
     runner.model.template = make_record([255] * 8, [1.0] * 8)

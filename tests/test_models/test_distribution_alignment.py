@@ -75,7 +75,10 @@ def test_the_average_is_kept_in_checkpoints():
 
 
 def test_shares_from_a_file(tmp_path):
-    for name, content in (('list', [2, 1, 1]), ('dict', {'frequencies': {'a': 0.5, 'b': 0.25, 'c': 0.25}})):
+    for name, content in (
+        ('list', [2, 1, 1]),
+        ('tool', {'datasets': [{'frequencies': {'a': 0.5, 'b': 0.25, 'c': 0.25}}]}),
+    ):
         path = tmp_path / f'{name}.json'
         path.write_text(json.dumps(content))
         assert DistributionAlignment(target=str(path)).target.tolist() == [0.5, 0.25, 0.25]
@@ -85,7 +88,7 @@ def test_mistakes_are_named(tmp_path):
     with pytest.raises(DataNotFoundError, match=r'shares.json: the file of class shares does not exist'):
         DistributionAlignment(target=str(tmp_path / 'shares.json'))
     (tmp_path / 'bad.json').write_text('{}')
-    with pytest.raises(DataError, match=r"bad.json: no list of numbers and no 'frequencies'"):
+    with pytest.raises(DataError, match='bad.json: neither numbers nor the frequencies of one dataset'):
         DistributionAlignment(target=str(tmp_path / 'bad.json'))
     with pytest.raises(ValueError, match=r'target=\[1, -1\], expected shares'):
         DistributionAlignment(target=[1, -1])

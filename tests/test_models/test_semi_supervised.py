@@ -18,7 +18,7 @@ CLASSES = 4
 def segmentor_cfg(size=(32, 48)) -> dict:
     cfg = Config.fromfile('configs/_base_/models/erfnet.py').model
     cfg.decode_head.num_classes = CLASSES
-    cfg.decode_head.loss_decode = dict(type='mmssl.WeightedCrossEntropyLoss')
+    cfg.decode_head.loss_decode = {'type': 'mmssl.WeightedCrossEntropyLoss'}
     cfg.backbone.dropout = (0.0, 0.0)
     cfg.data_preprocessor.size = size
     return cfg
@@ -49,13 +49,13 @@ def prepared(model, seed=0, size=(32, 48), batch_size=2):
     return model.data_preprocessor(paired_batch(CLASSES, batch_size=batch_size, size=size, seed=seed), True)
 
 
-CLASSMIX = dict(mixing=dict(type='mmssl.ClassMix'))
+CLASSMIX = {'mixing': {'type': 'mmssl.ClassMix'}}
 DACS = dict(CLASSMIX, mix_source='labeled')
 
 
 @pytest.mark.parametrize('options', [CLASSMIX, DACS, dict(CLASSMIX, target='soft')], ids=['classmix', 'dacs', 'soft'])
 def test_gradients_reach_the_student_only(options):
-    model = build(**options, weighting=dict(type='mmssl.ConstantWeighting'))
+    model = build(**options, weighting={'type': 'mmssl.ConstantWeighting'})
     data = prepared(model)
     losses = model(**data, mode='loss')
     assert losses['loss_unlabeled'].requires_grad and losses['loss_unlabeled'] > 0
@@ -80,7 +80,7 @@ def test_loss_changes_no_weight_and_nothing_of_the_teacher():
 
 def test_total_is_the_labelled_plus_the_weighted_unlabelled_loss():
     """Equation 3.1 with the share of equation 2.15, from parts computed apart."""
-    model = build(**CLASSMIX, weighting=dict(type='mmssl.ConfidentShareWeighting', threshold=0.3))
+    model = build(**CLASSMIX, weighting={'type': 'mmssl.ConfidentShareWeighting', 'threshold': 0.3})
     data = prepared(model)
     losses = model(**copy.deepcopy(data), mode='loss')
     total, _ = model.parse_losses(losses)
@@ -114,8 +114,8 @@ def pair_of_two(valid=True) -> tuple[dict, dict]:
         'unlabeled': (pixels + offset + 200).expand(2, 3, 2, 4),
     }
     truth = torch.tensor([[[0, 0, 1, 255], [2, 2, 1, 255]], [[3, 3, 3, 3], [255, 255, 3, 3]]])
-    labeled = [SegDataSample(metainfo=dict(img_shape=(2, 4)), gt_sem_seg=PixelData(data=t[None])) for t in truth]
-    unlabeled = [SegDataSample(metainfo=dict(img_shape=(2, 4))) for _ in range(2)]
+    labeled = [SegDataSample(metainfo={'img_shape': (2, 4)}, gt_sem_seg=PixelData(data=t[None])) for t in truth]
+    unlabeled = [SegDataSample(metainfo={'img_shape': (2, 4)}) for _ in range(2)]
     return inputs, {'labeled': labeled, 'unlabeled': unlabeled}
 
 
@@ -134,7 +134,7 @@ TRUTH = torch.tensor([[[0, 0, 1, 255], [2, 2, 1, 255]], [[3, 3, 3, 3], [255, 255
 
 def test_dacs_on_two_images_by_hand():
     """Source image 0 has the classes 0, 1, 2, of which two are drawn; image 1 has class 3 alone, which is drawn."""
-    model = build(**DACS, weighting=dict(type='mmssl.ConfidentShareWeighting', threshold=0.8))
+    model = build(**DACS, weighting={'type': 'mmssl.ConfidentShareWeighting', 'threshold': 0.8})
     inputs, samples = pair_of_two()
     drawn = set()
     for iteration in range(20):
@@ -160,7 +160,7 @@ def test_dacs_on_two_images_by_hand():
 
 
 def test_dacs_of_the_released_code_may_paste_ignored_pixels():
-    model = build(mixing=dict(type='mmssl.ClassMix', ignore_as_class=True), mix_source='labeled')
+    model = build(mixing={'type': 'mmssl.ClassMix', 'ignore_as_class': True}, mix_source='labeled')
     inputs, samples = pair_of_two()
     seen = set()
     for iteration in range(30):
@@ -173,7 +173,7 @@ def test_dacs_of_the_released_code_may_paste_ignored_pixels():
 
 
 def test_classmix_pastes_on_the_next_image_with_one_mask():
-    model = build(**CLASSMIX, weighting=dict(type='mmssl.PixelThresholdWeighting', threshold=0.8))
+    model = build(**CLASSMIX, weighting={'type': 'mmssl.PixelThresholdWeighting', 'threshold': 0.8})
     inputs, samples = pair_of_two()
     mixed = model.mix_batch(inputs, samples, teacher_says())
     own = (mixed.images[:, 0] >= 1000) == torch.tensor([False, True]).view(2, 1, 1)
@@ -181,7 +181,11 @@ def test_classmix_pastes_on_the_next_image_with_one_mask():
     assert [int(own[0][pseudo[0] == k].sum()) for k in range(4)].count(2) == 2  # two of four classes, whole
     assert own[1].all()  # one class, half of it rounded up
     weight = torch.tensor([1.0, 0.0]).view(2, 1, 1).expand(2, 2, 4)
-    for part, values in ((mixed.labels, pseudo), (mixed.weight, weight), (mixed.images[:, 0], inputs['unlabeled'][:, 0])):
+    for part, values in (
+        (mixed.labels, pseudo),
+        (mixed.weight, weight),
+        (mixed.images[:, 0], inputs['unlabeled'][:, 0]),
+    ):
         assert torch.equal(part, torch.where(own, values, values.roll(-1, 0)))
 
 
@@ -209,9 +213,9 @@ def test_without_mixing_the_images_stay():
 
 def test_padding_is_no_target():
     """The second image is 1x3 in a batch of 2x4: what was padded is not learned from, nor counted in the share."""
-    model = build(mixing=None, weighting=dict(type='mmssl.ConfidentShareWeighting', threshold=0.6))
+    model = build(mixing=None, weighting={'type': 'mmssl.ConfidentShareWeighting', 'threshold': 0.6})
     inputs, samples = pair_of_two()
-    samples['unlabeled'][1].set_metainfo(dict(img_shape=(1, 3)))
+    samples['unlabeled'][1].set_metainfo({'img_shape': (1, 3)})
     probabilities = teacher_says()
     probabilities[0] = 0.25  # nothing confident in image 0
     mixed = model.mix_batch(inputs, samples, probabilities)
@@ -221,17 +225,20 @@ def test_padding_is_no_target():
 
 
 def test_valid_region_of_the_pipeline_goes_before_the_size():
-    sample = SegDataSample(metainfo=dict(img_shape=(2, 3)))
+    sample = SegDataSample(metainfo={'img_shape': (2, 3)})
     sample.valid_region = PixelData(data=torch.tensor([[[True, False, True], [False, True, True]]]))
-    found = valid_region([sample, SegDataSample(metainfo=dict(img_shape=(3, 2)))], (3, 4), torch.device('cpu'))
+    found = valid_region([sample, SegDataSample(metainfo={'img_shape': (3, 2)})], (3, 4), torch.device('cpu'))
     assert found[0].tolist() == [[True, False, True, False], [False, True, True, False], [False] * 4]
     assert found[1].tolist() == [[True, True, False, False]] * 3
 
 
 def test_masks_and_augmentations_belong_to_seed_and_iteration():
     model = build(
-        mixing=dict(type='mmssl.CutMix'),
-        augmentations=[dict(type='mmssl.BatchColorJitter', prob=1.0), dict(type='mmssl.BatchGaussianBlur', prob=1.0)],
+        mixing={'type': 'mmssl.CutMix'},
+        augmentations=[
+            {'type': 'mmssl.BatchColorJitter', 'prob': 1.0},
+            {'type': 'mmssl.BatchGaussianBlur', 'prob': 1.0},
+        ],
     )
     data = prepared(model)
     probabilities = model.teach(data['inputs']['unlabeled'])
@@ -297,7 +304,7 @@ def test_record_is_made_once_when_asked_for():
 
 
 def test_distribution_alignment_changes_pseudo_labels():
-    options = dict(mixing=None, distribution_alignment=dict(target=[0.01, 0.01, 0.97, 0.01], momentum=0.0))
+    options = {'mixing': None, 'distribution_alignment': {'target': [0.01, 0.01, 0.97, 0.01], 'momentum': 0.0}}
     model = build(**options)
     inputs, samples = pair_of_two()
     plain = teacher_says()
@@ -338,9 +345,9 @@ def test_a_batch_without_a_labelled_pixel_has_no_labelled_loss():
         (dict(CLASSMIX, mix_source='target'), "mix_source='target', expected one of"),
         (dict(CLASSMIX, target='hard'), "target='hard', expected one of"),
         (dict(CLASSMIX, predict_on='both'), "predict_on='both', expected one of"),
-        (dict(mixing=None, mix_source='labeled'), "mix_source='labeled' without mixing"),
+        ({'mixing': None, 'mix_source': 'labeled'}, "mix_source='labeled' without mixing"),
         (dict(CLASSMIX, burn_in=-1), 'burn_in=-1, expected 0 or more'),
-        (dict(CLASSMIX, data_preprocessor=dict(type='SegDataPreProcessor')), 'two different data_preprocessor'),
+        (dict(CLASSMIX, data_preprocessor={'type': 'SegDataPreProcessor'}), 'two different data_preprocessor'),
     ],
 )
 def test_mistakes_are_named(options, text):

@@ -5,6 +5,9 @@ import importlib.util
 import cv2
 import numpy as np
 import pytest
+from mmengine.config import Config
+
+from mmssl.datasets.rendering import render_street_scene
 
 CONFIG = 'configs/erfnet/erfnet_1xb8-600i_camvid-192x256.py'
 
@@ -55,6 +58,43 @@ def test_validation_split_in_order(tool, at_root, camvid_root, mmseg_scope, tmp_
         source = cv2.resize(cv2.imread(str(camvid_root / 'val' / name)), shown.shape[1::-1]).astype(int)
         assert shown.shape == (240, 320, 3)
         assert np.abs(shown - source).max() <= 1
+
+
+def test_pairs_stand_side_by_side(tool, mmseg_scope, tmp_path):
+    scenes = {'type': 'mmssl.StreetScenesDataset', 'num_images': 4, 'size': (64, 96)}
+    load, turn = {'type': 'mmssl.LoadStreetScene'}, {'type': 'RandomRotate', 'prob': 1.0, 'degree': (30.0, 30.0)}
+    unlabeled = [load, {'type': 'mmssl.MarkValidRegion'}, turn, {'type': 'mmssl.PackUnlabeledInputs'}]
+    preprocessor = {'type': 'SegDataPreProcessor', 'size': (64, 112), 'mean': [99.0] * 3, 'std': [9.0] * 3}
+    dataset = {
+        'type': 'mmssl.PairedDataset',
+        'labeled': {**scenes, 'pipeline': [load, {'type': 'PackSegInputs'}]},
+        'unlabeled': {**scenes, 'seed': 1, 'style': 'photo', 'pipeline': unlabeled},
+    }
+    loader = {'batch_size': 2, 'num_workers': 0, 'dataset': dataset}
+    loader['sampler'] = {'type': 'mmssl.PairedInfiniteSampler', 'shuffle': False}
+    head = {'type': 'FCNHead', 'ignore_index': 255}
+    model = {'type': 'X', 'segmentor': {'data_preprocessor': preprocessor, 'decode_head': head}}
+    Config({'model': model, 'train_dataloader': loader}).dump(tmp_path / 'pairs.py')
+    counts = tool.main([str(tmp_path / 'pairs.py'), '--number', '3', '--single', '--out', str(tmp_path)])
+    names = {path.name for path in tmp_path.glob('*.png')}
+    singles = [f'train_{n:05d}_{kind}.png' for n in range(3) for kind in ('labelled_image', 'labelled_overlay')]
+    singles += [f'train_{n:05d}_unlabelled_image.png' for n in range(3)]
+    assert names == {*singles, 'train_sheet_00000.png', 'train_sheet_00002.png'}
+    masks = [render_street_scene(0, index, (64, 96), 'game').semantic for index in range(3)]
+    expected = np.bincount(np.concatenate(masks).ravel(), minlength=256)
+    # 16 columns that the preprocessor adds are ignored
+    assert counts.tolist() == [*expected[:11].tolist(), expected[255] + 3 * 64 * 16, 0]
+    for index in range(3):
+        shown = cv2.imread(str(tmp_path / f'train_{index:05d}_labelled_image.png'))[..., ::-1]
+        # this preprocessor leaves the channels alone, so that OpenMMLab's BGR comes out
+        assert np.array_equal(shown[:, :96][..., ::-1], render_street_scene(0, index, (64, 96), 'game').image)
+        turned = cv2.imread(str(tmp_path / f'train_{index:05d}_unlabelled_image.png'))
+        assert turned.shape == (64, 112, 3)
+        # stripes: a quarter black, an eighth white, in the corner and in the padding
+        outside = turned[:, 96:].reshape(-1, 3)
+        assert (outside == 0).all(1).mean() == pytest.approx(2 / 8)
+        assert (outside == 255).all(1).mean() == pytest.approx(1 / 8)
+        assert turned[:4, :4].max() == 255
 
 
 def test_bad_input(tool, at_root, mmseg_scope):

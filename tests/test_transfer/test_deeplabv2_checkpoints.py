@@ -135,17 +135,17 @@ def tool(repository):
 
 def test_tool(tool, published, tmp_path, capsys, repository):
     cfg = Config.fromfile(repository / 'configs/_base_/models/deeplabv2_r101.py').model.data_preprocessor
-    assert (tuple(cfg.mean), tuple(cfg.std), cfg.bgr_to_rgb) == (tool.MEAN, tool.STD, True)
+    assert (tuple(cfg.mean), tuple(cfg.std), cfg.bgr_to_rgb) == (PUBLISHED_MEAN, (1, 1, 1), False)
     source, target = tmp_path / 'a.pth', tmp_path / 'out/b.pth'
     torch.save({f'Scale.{name}': tensor for name, tensor in published.items()}, source)
-    tool.main([str(source), str(target), '--input', 'bgr', '--num-classes', '21'])
+    tool.main([str(source), str(target), '--num-classes', '21'])
     out = capsys.readouterr().out
     assert f'520 tensors written to {target}: 520 of the trunk, 0 of the head' in out
     assert 'classifier of 19 classes left out, 21 asked for' in out and out.count('  left out: Scale.layer5') == 8
     state = torch.load(target, weights_only=True)['state_dict']
     assert all(torch.equal(state[f'backbone.{n}'], t) for n, t in published.items() if 'layer5' not in n)
 
-    tool.main([str(source), str(target), '--no-head'])
+    tool.main([str(source), str(target), '--no-head', '--input', 'rgb'])
     assert 'classifier of 19 classes left out, none asked for' in capsys.readouterr().out
     state = torch.load(target, weights_only=True)['state_dict']
     changed = [n for n, t in published.items() if 'layer5' not in n and not torch.equal(state[f'backbone.{n}'], t)]

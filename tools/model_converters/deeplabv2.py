@@ -1,12 +1,12 @@
 """Convert published DeepLabv2 weights to mmssl's names.
 
 Out comes a file with ``state_dict`` for ``load_from`` or an ``init_cfg`` of configs/_base_/models/deeplabv2_r101.py.
-The published weights expect BGR images of 0..255 minus a mean. By default the first layer is fitted to the normalised
-RGB images of that config, which leaves the features as they were; ``--input bgr`` keeps every tensor as published, for
-a data_preprocessor with mean=[104.008, 116.669, 122.679], std=[1, 1, 1], bgr_to_rgb=False.
+The weights expect what that config gives them: BGR images of 0..255 minus a mean, and every tensor is kept as it was
+published. ``--input rgb`` fits the first layer to RGB images normalised with ImageNet's mean and deviation, for a
+model with that data_preprocessor; its features stay as they were.
 
 Example:
-    python tools/model_converters/deeplabv2.py resnet101COCO-41f33a49.pth deeplabv2-r101_coco.pth --num-classes 19
+    python tools/model_converters/deeplabv2.py resnet101COCO-41f33a49.pth data/weights/deeplabv2_coco.pth --no-head
 """
 
 import argparse
@@ -17,7 +17,7 @@ from mmssl.apis.one_line_errors import BUILD_ERRORS, one_line_errors
 from mmssl.tensor_file import read_state_dict, write_tensor_file
 from mmssl.transfer.deeplabv2_checkpoints import convert_deeplabv2, fit_first_layer
 
-MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)  # RGB, of configs/_base_/models/deeplabv2_r101.py
+MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)  # RGB, of ImageNet
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('target', type=Path, help='file to write')
     parser.add_argument('--num-classes', type=int, default=19, help='of your model; another classifier is left out')
     parser.add_argument('--no-head', action='store_true', help='leave the classifier out, whatever its classes')
-    parser.add_argument('--input', choices=('rgb', 'bgr'), default='rgb', help='images of your model (default: rgb)')
+    parser.add_argument('--input', choices=('bgr', 'rgb'), default='bgr', help='images of your model (default: bgr)')
     args = parser.parse_args(argv)
     with one_line_errors(*BUILD_ERRORS):
         state_dict = read_state_dict(args.source, 'DeepLabv2 checkpoint')

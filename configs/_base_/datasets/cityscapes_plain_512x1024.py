@@ -16,7 +16,7 @@ train_pipeline = [
 unlabeled_pipeline = [
     dict(type='mmssl.LoadImage'),
     dict(type='Resize', scale=scale, keep_ratio=False),
-    dict(type='PackSegInputs'),
+    dict(type='mmssl.PackUnlabeledInputs'),
 ]
 test_pipeline = [
     dict(type='mmssl.LoadImage'),

@@ -13,7 +13,7 @@ unlabeled_pipeline = [
     dict(type='mmssl.LoadImage'),
     dict(type='Resize', scale={{_base_.scale}}, keep_ratio=False),
     dict(type='RandomCrop', crop_size=crop_size),
-    dict(type='PackSegInputs'),
+    dict(type='mmssl.PackUnlabeledInputs'),
 ]
 
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

@@ -20,7 +20,7 @@ unlabeled_pipeline = [
     dict(type='mmssl.LoadImage'),
     dict(type='Resize', scale=target_scale, keep_ratio=False),
     dict(type='RandomCrop', crop_size=crop_size),
-    dict(type='PackSegInputs'),
+    dict(type='mmssl.PackUnlabeledInputs'),
 ]
 test_pipeline = [
     dict(type='mmssl.LoadImage'),

@@ -20,7 +20,7 @@ unlabeled_pipeline = [
     dict(type='RandomResize', scale=scale, ratio_range=(0.5, 1.5), keep_ratio=True),
     dict(type='RandomCrop', crop_size=crop_size),
     dict(type='RandomFlip', prob=0.5),
-    dict(type='PackSegInputs'),
+    dict(type='mmssl.PackUnlabeledInputs'),
 ]
 test_pipeline = [
     dict(type='mmssl.LoadImage'),

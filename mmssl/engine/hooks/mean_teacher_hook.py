@@ -45,7 +45,9 @@ class MeanTeacherHook(Hook):
             one.optimizer.register_step_post_hook(self._remember_step)
 
     def _remember_step(self, optimizer, args, kwargs) -> None:
-        self._stepped = True
+        # torch's GradScaler calls a fused optimiser in any case, and tells it whether a gradient is not finite.
+        overflow = getattr(optimizer, 'found_inf', None)
+        self._stepped = self._stepped or overflow is None or not bool(overflow)
 
     def before_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None) -> None:
         """Tell the model where training stands; end the burn-in."""

@@ -61,7 +61,7 @@ class MixPictureHook(Hook):
             self._maps(record.student_logits.argmax(1)),
             classes=meta['classes'],
             palette=meta.get('palette') or distinct_palette(len(meta['classes'])),
-            names=('A (labelled)', 'B (unlabelled)') if labeled else ('image A', 'image B'),
+            names=('labelled image A', 'unlabelled image B') if labeled else ('image A', 'image B'),
             ignore_index=IGNORE_INDEX,
             heading=f'iteration {runner.iter + 1}',
         )

@@ -151,12 +151,13 @@ class PseudoLabelHook(Hook):
         shares = statistics.class_shares
         if get_rank() or math.isnan(sum(shares)):
             return
-        names = runner.train_dataloader.dataset.metainfo['classes']
+        classes = runner.train_dataloader.dataset.metainfo['classes']
+        names = [*classes, *(f'class {index}' for index in range(len(classes), len(shares)))][: len(shares)]
         runner.visualizer.add_scalars(
             {f'pseudo_labels/{name}': share for name, share in zip(names, shares, strict=True)}, step=runner.iter + 1
         )
         ordered = sorted(zip(shares, names, strict=True), key=lambda pair: -pair[0])
-        present = ', '.join(f'{name} {100 * share:.1f} %' for share, name in ordered if share)
+        present = ', '.join(f'{name} {_percent(share)}' for share, name in ordered if share)
         absent = ', '.join(name for share, name in ordered if not share)
         runner.logger.info(f'pseudo-labels: {present}' + (f'; none of {absent}' if absent else ''))
 
@@ -165,3 +166,7 @@ def _update(runner, key: str, value: float) -> None:
     """A batch without a pixel to look at has no number, and JSON no NaN."""
     if not math.isnan(value):
         runner.message_hub.update_scalar(PREFIX + key, value)
+
+
+def _percent(share: float) -> str:
+    return f'{100 * share:.1f} %' if share >= 0.0005 else '<0.1 %'

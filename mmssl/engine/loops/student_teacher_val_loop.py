@@ -39,21 +39,17 @@ class StudentTeacherValLoop(ValLoop):
         self.runner.call_hook('before_val_epoch')
         self.runner.model.eval()
         model = self.runner.model.module if is_model_wrapper(self.runner.model) else self.runner.model
-        # At the iteration that ends the burn-in the teacher is not synchronised yet.
-        networks = NETWORKS if not model.burn_in or self.runner.iter > model.burn_in else ('student',)
+        # Until the end of the burn-in the teacher has made no step, also where a checkpoint tells so and not the loop.
+        networks = NETWORKS if not model.burn_in or model.teacher.num_steps else ('student',)
         chosen = model.predict_on if model.predict_on in networks else 'student'
-        asked = model.predict_on
-        try:
-            for index, data_batch in enumerate(self.dataloader):
-                self._run_iter(index, data_batch, model, networks, chosen)
-        finally:
-            model.predict_on = asked
-        metrics = {}
+        for index, data_batch in enumerate(self.dataloader):
+            self._run_iter(index, data_batch, model, networks, chosen)
+        found = {}
         for name in networks:
-            found = self.evaluators[name].evaluate(len(self.dataloader.dataset))
-            metrics.update({f'{name}/{key}': value for key, value in found.items()})
-            if name == chosen:
-                metrics.update(found)
+            self.runner.logger.info(f'Validation of the {name}:')  # above the table of its classes
+            found[name] = self.evaluators[name].evaluate(len(self.dataloader.dataset))
+        metrics = dict(found[chosen])  # first, for save_best='auto'
+        metrics.update({f'{name}/{key}': value for name in networks for key, value in found[name].items()})
         self.runner.call_hook('after_val_epoch', metrics=metrics)
         self.runner.call_hook('after_val')
         return metrics
@@ -62,10 +58,14 @@ class StudentTeacherValLoop(ValLoop):
     def _run_iter(self, index: int, data_batch: dict, model, networks: tuple[str, ...], chosen: str) -> None:
         self.runner.call_hook('before_val_iter', batch_idx=index, data_batch=data_batch)
         outputs = {}
-        for name in networks:
-            model.predict_on = name
-            with autocast(enabled=self.fp16):
-                # Samples are written to: each network gets its own.
-                outputs[name] = self.runner.model.val_step(copy.deepcopy(data_batch))
-            self.evaluators[name].process(data_samples=outputs[name], data_batch=data_batch)
+        asked = model.predict_on
+        try:
+            for name in networks:
+                model.predict_on = name
+                with autocast(enabled=self.fp16):
+                    # Samples are written to: each network gets its own.
+                    outputs[name] = self.runner.model.val_step(copy.deepcopy(data_batch))
+                self.evaluators[name].process(data_samples=outputs[name], data_batch=data_batch)
+        finally:
+            model.predict_on = asked
         self.runner.call_hook('after_val_iter', batch_idx=index, data_batch=data_batch, outputs=outputs[chosen])

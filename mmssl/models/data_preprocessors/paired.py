@@ -58,7 +58,7 @@ class PairedDataPreprocessor(BaseDataPreprocessor):
         return prepared
 
     def _check_sizes(self, part: dict, name: str) -> None:
-        """mmseg pads up to ``size`` and leaves what is larger; torch then says only that a stack failed."""
+        """Mmseg pads up to ``size`` and leaves what is larger; torch then says only that a stack failed."""
         if getattr(self.branch, 'size_divisor', None):
             return  # then mmseg pads to the largest image
         limit = getattr(self.branch, 'size', None)

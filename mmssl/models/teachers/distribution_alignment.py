@@ -51,7 +51,7 @@ class DistributionAlignment(nn.Module):
 
     Args:
         target: share of each class that is wanted, K numbers; or the JSON file that
-            ``tools/analysis_tools/class_frequencies.py`` writes, or one with a list of numbers.
+            ``tools/analysis_tools/class_frequencies.py --json`` writes, or one with a list of numbers.
         momentum: weight of the old value, 0 to 1.
 
     Raises:
@@ -102,7 +102,7 @@ def read_shares(path: str) -> list[float]:
     """Read the shares of the classes from a JSON file.
 
     Args:
-        path: a list of numbers, or an object with such a list as ``frequencies``.
+        path: a list of numbers, or what ``tools/analysis_tools/class_frequencies.py --json`` writes of one dataset.
 
     Returns:
         The numbers.
@@ -120,9 +120,8 @@ def read_shares(path: str) -> list[float]:
         found = json.loads(file.read_text())
     except ValueError:
         raise DataError(f'{path}: not JSON, expected a list of class shares') from None
-    shares = found.get('frequencies') if isinstance(found, dict) else found
-    if isinstance(shares, dict):
-        shares = list(shares.values())
-    if not isinstance(shares, list) or not all(isinstance(share, int | float) for share in shares):
-        raise DataError(f"{path}: no list of numbers and no 'frequencies', expected the share of each class")
-    return [float(share) for share in shares]
+    if isinstance(found, dict) and len(found.get('datasets', ())) == 1:
+        found = list(found['datasets'][0].get('frequencies', {}).values())
+    if not isinstance(found, list) or not found or not all(isinstance(share, int | float) for share in found):
+        raise DataError(f'{path}: neither numbers nor the frequencies of one dataset, expected the share of each class')
+    return [float(share) for share in found]
