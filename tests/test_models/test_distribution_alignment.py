@@ -74,6 +74,21 @@ def test_the_average_is_kept_in_checkpoints():
     assert torch.equal(other.running, alignment.running) and torch.equal(other.target, alignment.target)
 
 
+def test_labelled_shares_come_later_and_go_with_checkpoints():
+    alignment = DistributionAlignment(target='labeled')
+    with pytest.raises(ValueError, match="target='labeled' was not counted: add mmssl.ClassShareHook"):
+        alignment(*next(batches()))
+    alignment.set_target([5, 3, 2])
+    assert alignment.target.tolist() == pytest.approx(TARGET)
+    alignment(*next(batches()))
+    drifted = alignment.running.clone()
+    alignment.set_target([5, 3, 2])  # a resumed run counts again
+    assert torch.equal(alignment.running, drifted)
+    other = DistributionAlignment(target='labeled')
+    other.load_state_dict(alignment.state_dict())
+    assert torch.equal(other.running, drifted) and torch.equal(other.target, alignment.target)
+
+
 def test_shares_from_a_file(tmp_path):
     for name, content in (
         ('list', [2, 1, 1]),
@@ -90,7 +105,7 @@ def test_mistakes_are_named(tmp_path):
     (tmp_path / 'bad.json').write_text('{}')
     with pytest.raises(DataError, match='bad.json: neither numbers nor the frequencies of one dataset'):
         DistributionAlignment(target=str(tmp_path / 'bad.json'))
-    with pytest.raises(ValueError, match=r'target=\[1, -1\], expected shares'):
+    with pytest.raises(ValueError, match=r'target=\[1.0, -1.0\], expected shares'):
         DistributionAlignment(target=[1, -1])
     with pytest.raises(ValueError, match='momentum=2, expected 0 to 1'):
         DistributionAlignment(target=[1, 1], momentum=2)

@@ -17,7 +17,8 @@ class StudentTeacherValLoop(ValLoop):
     """Evaluate student and teacher at every validation, in one pass over the data.
 
     Metrics are named ``student/mIoU`` and ``teacher/mIoU``; those of the network that the model's ``predict_on`` names
-    are there without a prefix too, for ``save_best`` and the curves. During the burn-in there is a student only.
+    are there without a prefix too, for ``save_best`` and the curves. During the burn-in there is a student only,
+    so that ``save_best='teacher/mIoU'`` finds no number then; the names without a prefix are always there.
 
     mmdet's ``TeacherStudentValLoop`` loads the data once for each network.
 

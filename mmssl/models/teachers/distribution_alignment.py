@@ -50,8 +50,9 @@ class DistributionAlignment(nn.Module):
     same on all ranks.
 
     Args:
-        target: share of each class that is wanted, K numbers; or the JSON file that
-            ``tools/analysis_tools/class_frequencies.py --json`` writes, or one with a list of numbers.
+        target: share of each class that is wanted, K numbers; the JSON file that
+            ``tools/analysis_tools/class_frequencies.py --json`` writes, or one with a list of numbers; or
+            ``'labeled'``: ``mmssl.ClassShareHook`` counts the labelled masks before the first iteration.
         momentum: weight of the old value, 0 to 1.
 
     Raises:
@@ -61,15 +62,40 @@ class DistributionAlignment(nn.Module):
 
     def __init__(self, *, target: Sequence[float] | str, momentum: float = 0.99):
         super().__init__()
-        shares = read_shares(target) if isinstance(target, str) else list(target)
-        if min(shares, default=-1) < 0 or sum(shares) <= 0:
-            raise ValueError(f'DistributionAlignment: target={shares}, expected shares of the classes, none negative')
         if not 0 <= momentum <= 1:
             raise ValueError(f'DistributionAlignment: momentum={momentum}, expected 0 to 1')
         self.momentum = momentum
-        wanted = torch.tensor(shares, dtype=torch.float32)
-        self.register_buffer('target', wanted / wanted.sum())
-        self.register_buffer('running', self.target.clone())
+        self.of_labeled = isinstance(target, str) and target == 'labeled'
+        # Empty until counted: a checkpoint then holds whatever was used.
+        self.register_buffer('target', torch.empty(0))
+        self.register_buffer('running', torch.empty(0))
+        if not self.of_labeled:
+            self.set_target(read_shares(target) if isinstance(target, str) else target)
+
+    @torch.no_grad()
+    def set_target(self, shares: Sequence[float]) -> None:
+        """Use these shares from now on; the average starts there, unless it comes from a checkpoint.
+
+        Args:
+            shares: K numbers, none negative; divided by their sum.
+
+        Raises:
+            ValueError: on others.
+        """
+        shares = [float(share) for share in shares]
+        if min(shares, default=-1) < 0 or sum(shares) <= 0:
+            raise ValueError(f'DistributionAlignment: target={shares}, expected shares of the classes, none negative')
+        wanted = torch.tensor(shares, dtype=torch.float32, device=self.target.device)
+        self.target = wanted / wanted.sum()
+        if self.running.shape != self.target.shape:
+            self.running = self.target.clone()
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args) -> None:
+        for name in ('target', 'running'):
+            stored = state_dict.get(f'{prefix}{name}')
+            if self.of_labeled and stored is not None:
+                setattr(self, name, torch.empty_like(stored, device=self.target.device))
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     @torch.no_grad()
     def forward(self, probabilities: Tensor, valid: Tensor) -> Tensor:
@@ -83,8 +109,10 @@ class DistributionAlignment(nn.Module):
             (B, K, H, W), float.
 
         Raises:
-            ValueError: the number of classes is not that of the target.
+            ValueError: the number of classes is not that of the target, or the labelled masks were never counted.
         """
+        if not len(self.target):
+            raise ValueError("distribution_alignment.target='labeled' was not counted: add mmssl.ClassShareHook")
         if probabilities.shape[1] != len(self.target):
             raise ValueError(
                 f'DistributionAlignment: target has {len(self.target)} shares, the predictions '

@@ -1,0 +1,50 @@
+"""Give distribution alignment the shares of the classes in the labelled masks."""
+
+from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.hooks import Hook
+
+from mmssl.datasets.class_frequencies import class_frequencies
+from mmssl.models.teachers.distribution_alignment import DistributionAlignment
+from mmssl.registry import HOOKS
+
+
+@HOOKS.register_module()
+class ClassShareHook(Hook):
+    """Count the labelled masks for a ``distribution_alignment`` with ``target='labeled'`` (S2, section 2.5.6).
+
+    Rank 0 counts the pixels, once for a list of masks, as for ``ClassWeightHook``. Runs on resume too; the same masks
+    give the same shares, and the running average stays that of the checkpoint.
+
+    Args:
+        cache_dir: folder for the counts; None counts at every start.
+
+    Raises:
+        ValueError: the model has no such alignment, or the masks cannot be counted.
+    """
+
+    def __init__(self, *, cache_dir: str | None = 'work_dirs/class_frequencies'):
+        self.cache_dir = cache_dir
+
+    def before_train(self, runner) -> None:
+        """Set the target on every rank and write it to the log."""
+        alignments = [m for m in runner.model.modules() if isinstance(m, DistributionAlignment) and m.of_labeled]
+        if not alignments:
+            raise ValueError("ClassShareHook: no distribution_alignment with target='labeled' in the model")
+        dataset = runner.train_dataloader.dataset
+        dataset = getattr(dataset, 'labeled', dataset)
+        result = [None, None]
+        if is_main_process():
+            try:
+                result[0] = class_frequencies(dataset, self.cache_dir).tolist()
+            except Exception as error:  # handed to all ranks: one that raises alone leaves the others waiting
+                result[1] = error
+        broadcast_object_list(result)
+        shares, error = result
+        if error is not None:
+            raise error
+        for alignment in alignments:
+            alignment.set_target(shares)
+        table = ', '.join(
+            f'{name} {share:.2%}' for name, share in zip(dataset.metainfo['classes'], shares, strict=True)
+        )
+        runner.logger.info(f'Distribution alignment towards the labelled masks: {table}')
