@@ -137,6 +137,7 @@ def test_the_plain_benchmark_takes_a_semi_supervised_recipe_too(spec):
     train = build_workload(spec)
     losses = train.step()
     assert losses['loss_unlabeled'] > 0 and torch.isfinite(losses['loss'])
-    folded = build_workload(WorkloadSpec(spec.config, 'inference', SHAPE, 2))
+    options = {'model.predict_on': 'teacher'}  # without a checkpoint there is none
+    folded = build_workload(WorkloadSpec(spec.config, 'inference', SHAPE, 2, options=options))
     assert [tuple(result.pred_sem_seg.data.shape) for result in folded.step()] == [(1, *SHAPE)] * 2
     assert folded.norms_left < folded.norms

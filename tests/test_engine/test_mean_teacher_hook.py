@@ -14,6 +14,8 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmssl.compat import allow_mmengine_checkpoints
+from mmssl.engine.hooks.mean_teacher_hook import MeanTeacherHook
+from mmssl.errors import DataError
 from mmssl.registry import MODELS
 from mmssl.testing import paired_batch
 
@@ -353,6 +355,16 @@ def test_a_second_run_of_the_same_runner_counts_steps_once(tmp_path):
     assert [int(state['teacher.steps']) for state in watch.after] == [1, 2, 3]
 
 
+@pytest.mark.parametrize('burn_in', [0, 2])
+def test_without_the_hook_training_stops_at_once(tmp_path, burn_in):
+    """Also during the burn-in, which would have no end: the hook tells the iteration."""
+    runner = make_runner(tmp_path, model=semi_cfg(burn_in=burn_in))
+    runner._hooks = [hook for hook in runner.hooks if not isinstance(hook, MeanTeacherHook)]
+    with pytest.raises(DataError, match='never synchronised with the student: add mmssl.MeanTeacherHook'):
+        runner.train()
+    assert runner.iter == 0
+
+
 class Alone(BaseModel):
     def __init__(self):
         super().__init__()
@@ -363,8 +375,6 @@ class Alone(BaseModel):
 
 
 def test_a_model_without_a_teacher_is_refused(tmp_path):
-    with pytest.raises(
-        ValueError, match='MeanTeacherHook: Alone has no student, expected student and teacher'
-    ) as found:
+    with pytest.raises(DataError, match='MeanTeacherHook: Alone has no student, expected student and teacher') as found:
         make_runner(tmp_path, model=Alone()).train()
     assert '\n' not in str(found.value)

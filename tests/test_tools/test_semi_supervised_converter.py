@@ -77,13 +77,13 @@ def trained(repository, tmp_path_factory):
 
 @pytest.fixture
 def stops(repository, trained, capsys):
-    """Call the converter, which must stop; returns its one line."""
+    """Call a tool, which must stop; returns its one line."""
 
-    def stops(*arguments) -> str:
+    def stops(*arguments, tool=CONVERTER) -> str:
         capsys.readouterr()
         with pytest.raises(SystemExit) as stop:
-            call(repository, trained, CONVERTER, *arguments)
-        lines = capsys.readouterr().err.splitlines()
+            call(repository, trained, tool, *arguments)
+        lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith('error:')]
         assert stop.value.code == 1
         assert len(lines) == 1
         return lines[0]
@@ -144,6 +144,13 @@ def test_a_teacher_within_the_burn_in_is_refused(stops, trained):
     line = stops('run/iter_4.pth', 'new/no.pth', '--network', 'teacher')
     assert 'iter_4.pth' in line and 'the teacher of the checkpoint was never updated (burn-in?)' in line
     assert not (trained / 'new/no.pth').exists()
+
+
+def test_a_teacher_within_the_burn_in_is_not_tested(stops, trained):
+    """It is the random network that training began with; its numbers would look like a result."""
+    options = ('--work-dir', trained / 'early', '--cfg-options', 'model.predict_on=teacher')
+    line = stops('semi.py', 'run/iter_4.pth', *options, tool='test')
+    assert "predict_on='teacher': the teacher was never synchronised" in line
 
 
 def test_the_student_within_the_burn_in_is_there(repository, trained, capsys):

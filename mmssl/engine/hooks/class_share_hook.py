@@ -4,6 +4,7 @@ from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
 
 from mmssl.datasets.class_frequencies import class_frequencies
+from mmssl.errors import DataError
 from mmssl.models.teachers.distribution_alignment import DistributionAlignment
 from mmssl.registry import HOOKS
 
@@ -19,7 +20,8 @@ class ClassShareHook(Hook):
         cache_dir: folder for the counts; None counts at every start.
 
     Raises:
-        ValueError: the model has no such alignment, or the masks cannot be counted.
+        DataError: the model has no such alignment.
+        ValueError: the masks cannot be counted.
     """
 
     def __init__(self, *, cache_dir: str | None = 'work_dirs/class_frequencies'):
@@ -29,7 +31,7 @@ class ClassShareHook(Hook):
         """Set the target on every rank and write it to the log."""
         alignments = [m for m in runner.model.modules() if isinstance(m, DistributionAlignment) and m.of_labeled]
         if not alignments:
-            raise ValueError("ClassShareHook: no distribution_alignment with target='labeled' in the model")
+            raise DataError("ClassShareHook: no distribution_alignment with target='labeled' in the model")
         dataset = runner.train_dataloader.dataset
         dataset = getattr(dataset, 'labeled', dataset)
         result = [None, None]

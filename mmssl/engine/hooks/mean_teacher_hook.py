@@ -4,6 +4,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapperDict
 
+from mmssl.errors import DataError
 from mmssl.registry import HOOKS
 
 
@@ -21,7 +22,7 @@ class MeanTeacherHook(Hook):
     mmdet's hook of that name never copies the buffers, not even at first, and updates after every iteration.
 
     Raises:
-        ValueError: the model has no student and teacher.
+        DataError: the model has no student and teacher.
     """
 
     def __init__(self):
@@ -37,7 +38,7 @@ class MeanTeacherHook(Hook):
         model = _model(runner)
         for name in ('student', 'teacher'):
             if not hasattr(model, name):
-                raise ValueError(f'MeanTeacherHook: {type(model).__name__} has no {name}, expected student and teacher')
+                raise DataError(f'MeanTeacherHook: {type(model).__name__} has no {name}, expected student and teacher')
         if not self._resumed and runner.iter == 0:
             model.teacher.synchronize(model.student)
         wrapper = runner.optim_wrapper

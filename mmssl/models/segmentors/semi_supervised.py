@@ -9,6 +9,7 @@ from mmengine.dist import get_rank
 from mmseg.models.segmentors.base import BaseSegmentor
 from torch import Tensor, nn
 
+from mmssl.errors import DataError
 from mmssl.registry import MODELS
 
 from ..losses.consistency import IGNORE_INDEX
@@ -146,10 +147,11 @@ class SemiSupervisedSegmentor(BaseSegmentor):
             The segmentor's own losses and, after the burn-in, ``loss_unlabeled``.
 
         Raises:
-            ValueError: the teacher was never synchronised, or the images to mix have different sizes.
+            DataError: the batch has no branches, or the teacher was never synchronised.
+            ValueError: the images to mix have different sizes.
         """
         if not isinstance(inputs, dict):
-            raise ValueError('SemiSupervisedSegmentor: a batch without branches, expected those of mmssl.PairedDataset')
+            raise DataError('SemiSupervisedSegmentor: a batch without branches, expected those of mmssl.PairedDataset')
         self.record = None
         losses = self.student.loss(inputs['labeled'], data_samples['labeled'])
         if self.iteration >= self.burn_in:
@@ -173,10 +175,10 @@ class SemiSupervisedSegmentor(BaseSegmentor):
             (B, K, H, W), float, probabilities; no gradient reaches them.
 
         Raises:
-            ValueError: the teacher was never synchronised.
+            DataError: the teacher was never synchronised.
         """
         if not self.teacher.ready:
-            raise ValueError('the teacher was never synchronised with the student: add mmssl.MeanTeacherHook')
+            raise DataError('the teacher was never synchronised with the student: add mmssl.MeanTeacherHook')
         return _scores(self.teacher.model, images).softmax(1)
 
     def student_scores(self, images: Tensor) -> Tensor:
@@ -216,10 +218,10 @@ class SemiSupervisedSegmentor(BaseSegmentor):
         """As the segmentor's ``predict``, of the network that ``predict_on`` names.
 
         Raises:
-            ValueError: the teacher is asked for and was never made.
+            DataError: the teacher is asked for and was never made.
         """
         if self.predict_on == 'teacher' and not self.teacher.ready:
-            raise ValueError("predict_on='teacher': the teacher was never synchronised, expected a trained checkpoint")
+            raise DataError("predict_on='teacher': the teacher was never synchronised, expected a trained checkpoint")
         return self.network.predict(inputs, data_samples)
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict]) -> Tensor:

@@ -109,10 +109,11 @@ class DistributionAlignment(nn.Module):
             (B, K, H, W), float.
 
         Raises:
-            ValueError: the number of classes is not that of the target, or the labelled masks were never counted.
+            ValueError: the number of classes is not that of the target.
+            DataError: the labelled masks were never counted.
         """
         if not len(self.target):
-            raise ValueError("distribution_alignment.target='labeled' was not counted: add mmssl.ClassShareHook")
+            raise DataError("distribution_alignment.target='labeled' was not counted: add mmssl.ClassShareHook")
         if probabilities.shape[1] != len(self.target):
             raise ValueError(
                 f'DistributionAlignment: target has {len(self.target)} shares, the predictions '

@@ -1,6 +1,6 @@
 # Baseline of the small comparison: CamVid with 1/8 of the labels (46 images, seed 0 of tools/make_splits.py).
 _base_ = [
-    '../_base_/models/erfnet.py', '../_base_/datasets/camvid_120x160.py', '../_base_/schedules/adam_600i.py',
+    '../_base_/models/erfnet.py', '../_base_/datasets/camvid_96x128.py', '../_base_/schedules/adam_600i.py',
     '../_base_/default_runtime.py'
 ]
 model = dict(

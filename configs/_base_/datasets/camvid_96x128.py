@@ -1,8 +1,8 @@
-# CamVid (11 classes) at a third of its size, whole images of 120x160, for comparisons with several seeds on a CPU.
+# CamVid (11 classes) at 96x128, whole images, for comparisons with several seeds on a CPU.
 # Evaluation is at 360x480.
 data_root = 'data/CamVid/'
-scale = (160, 120)  # width, height
-crop_size = (120, 160)  # height, width of what the network is trained on: the whole image
+scale = (128, 96)  # width, height
+crop_size = (96, 128)  # height, width of what the network is trained on: the whole image
 
 train_pipeline = [
     dict(type='mmssl.LoadImage'),
