@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
-# From nothing to a trained and tested segmentation network, on scenes that are drawn on the fly.
+# From nothing to two trained and tested segmentation networks, on scenes that are drawn on the fly: one learned from a
+# few masks, the other from the same masks and, by ClassMix, from images without masks.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-CONFIG=configs/erfnet/erfnet_1xb8-150i_streets-192x256.py
+SUPERVISED=configs/classmix/supervised_erfnet_1xb4-1000i_streets-1of25-64x96.py
+CLASSMIX=configs/classmix/classmix_erfnet_1xb4-1000i_streets-1of25-64x96.py
+CONFIG=''
 WORK_DIR=$ROOT/work_dirs/quickstart
 SEED=''
 PY=${MMSSL_VENV:-$ROOT/.venv}/bin/python
@@ -13,18 +16,30 @@ usage() {
   cat <<TEXT
 usage: bash tools/quickstart.sh [options] [-- options of tools/train.py]
 
-Makes the environment (tools/setup_env.sh), trains ERFNet on procedural street scenes, tests it and draws
-a picture. About 5 minutes on 2 cores after the installation. Leaves in work_dirs/quickstart:
-  *.pth            checkpoints            per_class.txt    IoU of each class
-  quickstart.png   photograph, truth and prediction side by side; pictures/ has all test images
+Makes the environment (tools/setup_env.sh), trains ERFNet on procedural street scenes twice, tests both
+networks on the same scenes and compares them: supervised with the masks of a few scenes, and ClassMix
+with the same masks and the other scenes without theirs. Less than 8 minutes on 2 cores after the
+installation. Leaves in work_dirs/quickstart:
+  comparison.txt           IoU of each class, supervised, ClassMix, and the difference
+  comparison.json          the same numbers, configs, seeds, and the seconds of each part
+  quickstart.png           photograph, truth and both predictions of the first test scenes
+  supervised/, classmix/   checkpoints (*.pth), logs and the numbers of each network alone (test/)
 
-  --seed N        random seed of the training (default: that of the config)
-  --config FILE   another config (default: $CONFIG)
+  --seed N        random seed of the trainings (default: that of the configs)
+  --config FILE   train, test and draw this recipe alone; then work_dirs/quickstart holds its checkpoints,
+                  per_class.txt (IoU of each class), quickstart.png (photograph, truth, prediction) and
+                  test/pictures/ (the same of all test images)
   --work-dir DIR  another folder for the results
   --venv DIR, --active, --python PATH   as in tools/setup_env.sh
   -h, --help      show this text
 
-example: bash tools/quickstart.sh --seed 1 -- --cfg-options train_cfg.max_iters=100
+Options after -- go to both trainings. Every call trains anew, also after an interruption: what an earlier
+call left may come from other code or options. Only the finished steps of the installation are kept.
+
+examples:
+  bash tools/quickstart.sh --seed 1
+  bash tools/quickstart.sh --config configs/erfnet/erfnet_1xb8-150i_streets-192x256.py
+  bash tools/quickstart.sh -- --cfg-options train_cfg.max_iters=2000
 TEXT
 }
 
@@ -50,13 +65,19 @@ while [[ $# -gt 0 ]]; do
   esac
 done
 [[ -z $SEED || $SEED =~ ^[0-9]+$ ]] || die "--seed is '$SEED', expected a whole number"
+for argument in "$@"; do
+  [[ $argument != --work-dir && $argument != --work-dir=* ]] || die '--work-dir stands after --, expected before it'
+done
 
 bash "$ROOT"/tools/setup_env.sh ${SETUP[@]+"${SETUP[@]}"}
 cd "$ROOT" # configs name their data relative to the repository
 [[ $PY == /* ]] || PY=$(absolute "$PY")
-[[ -f $CONFIG ]] || die "config not found: $CONFIG"
+CONFIGS=("$SUPERVISED" "$CLASSMIX")
+[[ -z $CONFIG ]] || CONFIGS=("$CONFIG")
+for file in "${CONFIGS[@]}"; do
+  [[ -f $file ]] || die "config not found: $file"
+done
 
-START=$SECONDS
 # train.py takes --cfg-options once: the seed joins those of the caller.
 TRAIN=()
 for argument in "$@"; do
@@ -64,13 +85,48 @@ for argument in "$@"; do
   [[ -z $SEED || $argument != --cfg-options ]] || { TRAIN+=("randomness.seed=$SEED"); SEED=''; }
 done
 [[ -z $SEED ]] || TRAIN+=(--cfg-options "randomness.seed=$SEED")
-printf '\n== training: %s\n' "$CONFIG"
-"$PY" tools/train.py "$CONFIG" --work-dir "$WORK_DIR" ${TRAIN[@]+"${TRAIN[@]}"}
-# As trained, with all overrides; the Runner writes it into the folder of the run.
-CONFIG=$WORK_DIR/$(basename "$CONFIG")
-CHECKPOINT=$WORK_DIR/$(basename "$(cat "$WORK_DIR"/last_checkpoint)")
+TIMES=()
 
-printf '\n== testing: %s\n' "$CHECKPOINT"
-"$PY" tools/test.py "$CONFIG" "$CHECKPOINT" --work-dir "$WORK_DIR/test" --show-dir "$WORK_DIR/test/pictures"
-mv -f "$WORK_DIR/test/pictures/sheet.png" "$WORK_DIR/quickstart.png"
-"$PY" tools/quickstart.py "$WORK_DIR" --checkpoint "$CHECKPOINT" --seconds $((SECONDS - START))
+timed() { # name of the part, command
+  local name=$1 begin=$SECONDS
+  shift
+  "$@"
+  TIMES+=("$name=$((SECONDS - begin))")
+}
+
+train() { # config, folder
+  printf '\n== training: %s\n' "$1"
+  "$PY" tools/train.py "$1" --work-dir "$2" ${TRAIN[@]+"${TRAIN[@]}"}
+}
+
+# What a training left in its folder. The config is as trained, with all overrides; the Runner writes it there.
+trained_config() { printf '%s/%s' "$2" "$(basename "$1")"; }
+last_checkpoint() { printf '%s/%s' "$1" "$(basename "$(cat "$1"/last_checkpoint)")"; }
+
+evaluate() { # config that was trained, folder, options of tools/test.py
+  local config checkpoint
+  config=$(trained_config "$1" "$2")
+  checkpoint=$(last_checkpoint "$2")
+  printf '\n== testing: %s\n' "$checkpoint"
+  "$PY" tools/test.py "$config" "$checkpoint" --work-dir "$2/test" "${@:3}"
+}
+
+START=$(date +%s)
+if [[ -n $CONFIG ]]; then
+  train "$CONFIG" "$WORK_DIR"
+  evaluate "$CONFIG" "$WORK_DIR" --show-dir "$WORK_DIR/test/pictures"
+  mv -f "$WORK_DIR/test/pictures/sheet.png" "$WORK_DIR/quickstart.png"
+  "$PY" tools/quickstart.py table "$WORK_DIR" --checkpoint "$(last_checkpoint "$WORK_DIR")" --start "$START"
+  exit
+fi
+
+# An interrupted call must not seem to end with the table of an earlier one.
+rm -f "$WORK_DIR"/{comparison.txt,comparison.json,quickstart.png}
+timed train_supervised train "$SUPERVISED" "$WORK_DIR/supervised"
+timed train_classmix train "$CLASSMIX" "$WORK_DIR/classmix"
+timed test_supervised evaluate "$SUPERVISED" "$WORK_DIR/supervised"
+timed test_classmix evaluate "$CLASSMIX" "$WORK_DIR/classmix"
+printf '\n== comparing\n'
+"$PY" tools/quickstart.py comparison "$WORK_DIR" --start "$START" --seconds "${TIMES[@]}" \
+  --supervised "$(trained_config "$SUPERVISED" "$WORK_DIR/supervised")" "$(last_checkpoint "$WORK_DIR/supervised")" \
+  --classmix "$(trained_config "$CLASSMIX" "$WORK_DIR/classmix")" "$(last_checkpoint "$WORK_DIR/classmix")"

@@ -130,6 +130,8 @@ def build_workload(spec: WorkloadSpec) -> Workload:
     model = build_segmentor(config, spec.config, spec.device)
     if spec.checkpoint:
         load_weights(model, spec.checkpoint)
+    elif isinstance(model, SemiSupervisedSegmentor):
+        model.predict_on = 'student'  # of random weights there is no teacher; it is such a network too
     if spec.mode == 'inference':
         return _inference(model, synthetic_images(spec.shape, spec.batch_size), spec)
     return _training(model, spec, config)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mmssl.apis.config import load_config
 from mmssl.apis.segmentor_workload import WorkloadSpec, build_segmentor, load_weights, prepare_training
+from mmssl.models.losses.consistency import IGNORE_INDEX
 from mmssl.models.segmentors.semi_supervised import SemiSupervisedSegmentor
 
 PARTS = ('teacher on unlabelled', 'student on labelled', 'student on mixed')
@@ -60,14 +61,22 @@ def build_parts(spec: WorkloadSpec) -> SemiSupervisedParts:
         model.train_step(prepare(), optim_wrapper)
         model.teacher.update(model.student)
 
+    def on_unlabeled() -> None:
+        with optim_wrapper.optim_context(model):  # mixed precision, where the config asks for it
+            model.teach(inputs['unlabeled'])
+
     def on_labeled() -> None:
-        _backward(model.parse_losses(model.student.loss(inputs['labeled'], samples['labeled']))[0], model)
+        with optim_wrapper.optim_context(model):
+            losses = model.student.loss(inputs['labeled'], samples['labeled'])
+        _backward(model.parse_losses(losses)[0], model)
 
     def on_mixed() -> None:
-        scores = model.student_scores(mixed.images)
-        _backward(model.loss_unlabeled(scores, mixed.target, mixed.weight, mixed.labels != 255), model)
+        with optim_wrapper.optim_context(model):
+            scores = model.student_scores(mixed.images)
+            loss = model.loss_unlabeled(scores, mixed.target, mixed.weight, mixed.labels != IGNORE_INDEX)
+        _backward(loss, model)
 
-    parts = (lambda: model.teach(inputs['unlabeled']), on_labeled, on_mixed)
+    parts = (on_unlabeled, on_labeled, on_mixed)
     return SemiSupervisedParts(
         step=step,
         parts=dict(zip(PARTS, parts, strict=True)),

@@ -66,6 +66,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         parser.error('--against-checkpoint and --against-cfg-options need --against')
     if args.parts and args.against:
         parser.error('--parts measures CONFIG alone, not with --against')
+    if args.parts and args.mode == 'inference':
+        parser.error('--parts measures a training step, not --mode inference')
     args.device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
     if args.device == 'cuda' and not torch.cuda.is_available():
         parser.error('--device cuda: no CUDA device found')

@@ -21,7 +21,7 @@ def main() -> None:
     parser.add_argument('--network', choices=tuple(PREFIXES), default='student', help='default: student')
     args = parser.parse_args()
     with one_line_errors(*BUILD_ERRORS):
-        weights = network_weights(read_state_dict(args.source, 'checkpoint'), args.network)
+        weights = network_weights(read_state_dict(args.source, 'checkpoint'), args.network, str(args.source))
         write_tensor_file({'state_dict': weights}, args.target)
     print(f'{args.network}: {len(weights)} tensors written to {args.target}')
 

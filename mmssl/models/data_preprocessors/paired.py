@@ -3,6 +3,7 @@
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
+from mmssl.errors import DataError
 from mmssl.registry import MODELS
 
 BRANCHES = ('labeled', 'unlabeled')
@@ -42,12 +43,12 @@ class PairedDataPreprocessor(BaseDataPreprocessor):
             The same form, with stacked, normalised images (B, 3, H, W) on the device of the model.
 
         Raises:
-            ValueError: the images of a branch come out with different sizes; a branch is missing.
+            DataError: the images of a branch come out with different sizes; a branch is missing.
         """
         if not isinstance(data['inputs'], dict):
             return self.branch(data, training)
         if set(data['inputs']) != set(BRANCHES):
-            raise ValueError(f'a batch has the branches {sorted(data["inputs"])}, expected {sorted(BRANCHES)}')
+            raise DataError(f'a batch has the branches {sorted(data["inputs"])}, expected {sorted(BRANCHES)}')
         prepared = {'inputs': {}, 'data_samples': {}}
         for name in BRANCHES:
             part = {'inputs': data['inputs'][name], 'data_samples': data['data_samples'][name]}
@@ -70,7 +71,7 @@ class PairedDataPreprocessor(BaseDataPreprocessor):
         if len(sizes) > 1:
             (first, one), (second, other), *_ = [(f'{h}x{w}', path) for (h, w), path in sizes.items()]
             kind = 'labelled' if name == 'labeled' else 'unlabelled'
-            raise ValueError(
+            raise DataError(
                 f'{kind} images of {first} ({one}) and {second} ({other}) in one batch, expected one size: add Resize '
                 'or RandomCrop to the pipeline, and data_preprocessor.size'
             )

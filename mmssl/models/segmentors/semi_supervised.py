@@ -101,6 +101,7 @@ class SemiSupervisedSegmentor(BaseSegmentor):
             target=target,
             augmentations=augmentations,
             distribution_alignment=distribution_alignment,
+            rgb=bool(branch.get('bgr_to_rgb', False)),  # OpenMMLab loads images as BGR
         )
         self.loss_unlabeled = MODELS.build(loss_unlabeled or {'type': 'mmssl.ConsistencyCrossEntropyLoss'})
         self.burn_in = burn_in
@@ -147,11 +148,13 @@ class SemiSupervisedSegmentor(BaseSegmentor):
             The segmentor's own losses and, after the burn-in, ``loss_unlabeled``.
 
         Raises:
-            DataError: the batch has no branches, or the teacher was never synchronised.
+            DataError: the batch has no branches, or the teacher was never synchronised, also during the burn-in.
             ValueError: the images to mix have different sizes.
         """
         if not isinstance(inputs, dict):
             raise DataError('SemiSupervisedSegmentor: a batch without branches, expected those of mmssl.PairedDataset')
+        # Without the hook no iteration is told either: a burn-in would never end.
+        self._check_teacher()
         self.record = None
         losses = self.student.loss(inputs['labeled'], data_samples['labeled'])
         if self.iteration >= self.burn_in:
@@ -177,9 +180,12 @@ class SemiSupervisedSegmentor(BaseSegmentor):
         Raises:
             DataError: the teacher was never synchronised.
         """
+        self._check_teacher()
+        return _scores(self.teacher.model, images).softmax(1)
+
+    def _check_teacher(self) -> None:
         if not self.teacher.ready:
             raise DataError('the teacher was never synchronised with the student: add mmssl.MeanTeacherHook')
-        return _scores(self.teacher.model, images).softmax(1)
 
     def student_scores(self, images: Tensor) -> Tensor:
         """Scores of the student before the softmax, with a graph.
@@ -218,10 +224,13 @@ class SemiSupervisedSegmentor(BaseSegmentor):
         """As the segmentor's ``predict``, of the network that ``predict_on`` names.
 
         Raises:
-            DataError: the teacher is asked for and was never made.
+            DataError: the teacher is asked for and was never made: no checkpoint, or one of the burn-in.
         """
-        if self.predict_on == 'teacher' and not self.teacher.ready:
-            raise DataError("predict_on='teacher': the teacher was never synchronised, expected a trained checkpoint")
+        made = self.teacher.ready and (not self.burn_in or self.teacher.num_steps > 0)
+        if self.predict_on == 'teacher' and not made:
+            raise DataError(
+                "predict_on='teacher': the teacher was never synchronised, expected a checkpoint from after the burn-in"
+            )
         return self.network.predict(inputs, data_samples)
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict]) -> Tensor:

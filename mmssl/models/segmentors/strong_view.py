@@ -48,6 +48,7 @@ class StrongView(nn.Module):
         target: ``'pseudo_label'`` or ``'soft'``.
         augmentations: configs of what is done to the mixed images.
         distribution_alignment: arguments of :class:`DistributionAlignment`, or None.
+        rgb: whether images come in the order red, green, blue, and not the reverse.
 
     Raises:
         ValueError: on an option that does not exist, or options that exclude each other.
@@ -62,6 +63,7 @@ class StrongView(nn.Module):
         target: str,
         augmentations: Sequence[dict],
         distribution_alignment: dict | None,
+        rgb: bool = True,
     ):
         super().__init__()
         for name, value, known in (('mix_source', mix_source, MIX_SOURCES), ('target', target, TARGETS)):
@@ -73,6 +75,7 @@ class StrongView(nn.Module):
         self.mix_source = mix_source
         self.weighting = MODELS.build(weighting)
         self.target = target
+        self.rgb = rgb
         self.augmentations = nn.ModuleList(MODELS.build(augmentation) for augmentation in augmentations)
         self.alignment = DistributionAlignment(**distribution_alignment) if distribution_alignment else None
 
@@ -151,12 +154,11 @@ class StrongView(nn.Module):
             return images
         normalised = getattr(preprocessor, 'mean', None) is not None
         mean, std = (preprocessor.mean, preprocessor.std) if normalised else (0.0, 1.0)
-        bgr = not getattr(preprocessor, 'channel_conversion', False)  # OpenMMLab loads images as BGR
         images = ((images * std + mean) / 255).clamp(0, 1)
-        images = images.flip(1) if bgr else images
+        images = images if self.rgb else images.flip(1)
         for augmentation in self.augmentations:
             images = augmentation(images, generator)
-        images = images.flip(1) if bgr else images
+        images = images if self.rgb else images.flip(1)
         return (images * 255 - mean) / std
 
 

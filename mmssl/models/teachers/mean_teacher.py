@@ -87,9 +87,10 @@ class MeanTeacher(nn.Module):
 
     @torch.no_grad()
     def synchronize(self, student: nn.Module) -> None:
-        """Take all weights and buffers of the student and start the ramp again."""
+        """Take all weights and buffers of the student and start the ramp again; the same on all ranks."""
         for own, new in self._pairs(student.state_dict().items(), self.model.state_dict().items()):
             own.copy_(new)
+        self._average_statistics()
         self.steps.zero_()
         self._steps = 0
         self.ready = True
@@ -114,10 +115,14 @@ class MeanTeacher(nn.Module):
             for own, new in pairs:
                 if not own.is_floating_point():
                     own.copy_(new)
-        if get_world_size() > 1:
-            all_reduce_params([b for b in self.model.buffers() if b.is_floating_point()], op='mean')
+        self._average_statistics()
         self.steps += 1
         self._steps = self.num_steps + 1
+
+    def _average_statistics(self) -> None:
+        """Make the buffers, which follow each rank's own batches, those of all ranks."""
+        if get_world_size() > 1:
+            all_reduce_params([b for b in self.model.buffers() if b.is_floating_point()], op='mean')
 
     @staticmethod
     def _pairs(
