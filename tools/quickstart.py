@@ -87,7 +87,8 @@ def format_comparison(runs: dict[str, dict], difference: dict) -> str:
 
 
 def _number(value: float | None, sign: str = '') -> str:
-    return '-' if value is None else f'{value:{sign}.1f}'
+    # Adding zero makes a rounded -0.0 a plain zero.
+    return '-' if value is None else f'{round(value, 1) + 0.0:{sign}.1f}'
 
 
 def _align(rows: list[list[str]]) -> str:
@@ -139,7 +140,7 @@ def format_time(seconds: int) -> str:
 
 
 def _sources(run: dict) -> str:
-    rest = f' + {run["unlabeled_images"]} images without' if run['unlabeled_images'] else ''
+    rest = f' + {run["unlabeled_images"]} unlabelled' if run['unlabeled_images'] else ''
     return f'{run["labeled_images"]} masks{rest}'
 
 
@@ -154,7 +155,7 @@ def compare(args: argparse.Namespace) -> None:
     drawn = compare_predictions(given, ROWS, get_device())
     columns = [('truth', '', drawn.truths)]
     for run, title, predictions in zip(runs.values(), RUNS.values(), drawn.predictions, strict=True):
-        columns.append((title, f'mIoU {run["mIoU"]:.1f} from {_sources(run)}', predictions))
+        columns.append((title, f'mIoU {run["mIoU"]:.1f}, {_sources(run)}', predictions))
     sheet = comparison_picture(drawn.images, columns, classes=drawn.classes, palette=drawn.palette)
     if not cv2.imwrite(str(picture), sheet[..., ::-1]):
         raise OSError(f'{picture}: the picture cannot be written')

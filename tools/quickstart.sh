@@ -39,7 +39,7 @@ call left may come from other code or options. Only the finished steps of the in
 examples:
   bash tools/quickstart.sh --seed 1
   bash tools/quickstart.sh --config configs/erfnet/erfnet_1xb8-150i_streets-192x256.py
-  bash tools/quickstart.sh -- --cfg-options train_cfg.max_iters=2000
+  bash tools/quickstart.sh -- --cfg-options train_cfg.val_interval=100
 TEXT
 }
 

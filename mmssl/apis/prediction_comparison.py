@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.dataset import pseudo_collate
+from mmengine.dataset import BaseDataset, pseudo_collate
 from mmengine.registry import DATASETS
 from torch import nn
 
@@ -63,25 +63,25 @@ def compare_predictions(runs: Sequence[tuple[str, str]], count: int = 4, device:
         cfg = load_config(config)
         model = build_segmentor(cfg, config, device)
         fill_model(model, read_state_dict(checkpoint, 'checkpoint'), f'checkpoint {checkpoint}')
-        metainfo, samples = _test_samples(cfg, config, count)
+        dataset, samples = _test_samples(cfg, config, count)
         content = [_content(sample, config) for sample in samples]
         if first is None:
-            first = config, metainfo, content
-        _check_same(first, (config, metainfo, content))
+            first = config, dataset, content
+        _check_same(first, (config, dataset, content))
         predictions.append(_predict(model, samples))
-    _, metainfo, content = first
-    classes = tuple(metainfo['classes'])
+    _, dataset, content = first
+    classes = tuple(dataset.metainfo['classes'])
     names, images, truths = (list(column) for column in zip(*content, strict=True))
-    palette = [list(colour) for colour in metainfo.get('palette') or distinct_palette(len(classes))]
+    palette = [list(colour) for colour in dataset.metainfo.get('palette') or distinct_palette(len(classes))]
     return PredictionComparison(classes, palette, names, images, truths, predictions)
 
 
-def _test_samples(cfg: Config, config: str, count: int) -> tuple[dict, list[dict]]:
-    """What is known of the test dataset, and its first samples."""
+def _test_samples(cfg: Config, config: str, count: int) -> tuple[BaseDataset, list[dict]]:
+    """The test dataset and its first samples."""
     if not cfg.get('test_dataloader'):
         raise ValueError(f'config {config}: no test_dataloader, expected the images to compare on')
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
-    return dataset.metainfo, [dataset[index] for index in range(min(count, len(dataset)))]
+    return dataset, [dataset[index] for index in range(min(count, len(dataset)))]
 
 
 def _content(sample: dict, config: str) -> tuple[str, np.ndarray, np.ndarray]:
@@ -97,13 +97,13 @@ def _content(sample: dict, config: str) -> tuple[str, np.ndarray, np.ndarray]:
 
 def _check_same(first: tuple, other: tuple) -> None:
     """Raise unless two configs give the same classes, images and masks."""
-    (config, metainfo, content), (other_config, other_metainfo, other_content) = first, other
-    classes = [tuple(each['classes']) for each in (metainfo, other_metainfo)]
+    (config, dataset, content), (other_config, other_dataset, other_content) = first, other
+    classes = [tuple(each.metainfo['classes']) for each in (dataset, other_dataset)]
     if classes[0] != classes[1]:
         raise ValueError(f'config {other_config}: classes {classes[1]}, expected those of {config}: {classes[0]}')
-    if len(content) != len(other_content):
+    if len(dataset) != len(other_dataset):
         raise ValueError(
-            f'config {other_config}: {len(other_content)} test images, expected {len(content)} as in {config}'
+            f'config {other_config}: {len(other_dataset)} test images, expected {len(dataset)} as in {config}'
         )
     for (name, *arrays), (other_name, *others) in zip(content, other_content, strict=True):
         if name != other_name or not all(map(np.array_equal, arrays, others)):

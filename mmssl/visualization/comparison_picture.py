@@ -14,7 +14,7 @@ from .mask_picture import overlay_mask
 DPI = 72
 MARGIN = 16  # around everything
 GAP = 8  # between panels
-TITLE, SUBTITLE = 17, 14  # heights of the letters
+TITLE, SUBTITLE, SMALLEST = 17, 14, 6  # sizes of letters; they shrink where there is no room
 SWATCH = 16
 INK, GREY = '#202020', '#606060'
 
@@ -145,6 +145,7 @@ def _write(sheet: np.ndarray, words: Sequence[tuple]) -> np.ndarray:
     canvas.figure.figimage(sheet)
     for left, middle, string, room, style in words:
         text = canvas.figure.text(left / width, 1 - middle / height, string, va='center_baseline', **style)
-        text.set_size(style['size'] * min(1, 0.97 * room / max(1, _length(text, canvas))))
+        while _length(text, canvas) > room and text.get_size() > SMALLEST:
+            text.set_size(text.get_size() - 0.5)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()

@@ -39,7 +39,7 @@ def runner_of(dataset, alignment):
 
 
 def test_shares_of_the_labelled_side(dataset):
-    runner = runner_of(dataset, DistributionAlignment(target='labeled'))
+    runner = runner_of(dataset, DistributionAlignment(num_classes=3, target='labeled'))
     ClassShareHook(cache_dir=None).before_train(runner)
     assert runner.model[0].target.tolist() == pytest.approx([4 / 7, 2 / 7, 1 / 7])
     assert runner.lines == ['Distribution alignment towards the labelled masks: x 57.14%, y 28.57%, z 14.29%']
@@ -47,4 +47,4 @@ def test_shares_of_the_labelled_side(dataset):
 
 def test_a_model_that_asks_for_nothing(dataset):
     with pytest.raises(ValueError, match="ClassShareHook: no distribution_alignment with target='labeled'"):
-        ClassShareHook().before_train(runner_of(dataset, DistributionAlignment(target=[1, 1, 1])))
+        ClassShareHook().before_train(runner_of(dataset, DistributionAlignment(num_classes=3, target=[1, 1, 1])))

@@ -40,7 +40,7 @@ def slow_alignment(probabilities, valid, running, momentum):
 
 @pytest.mark.parametrize('momentum', [0.99, 0.5, 0.0])
 def test_against_a_slow_reference(momentum):
-    alignment, running = DistributionAlignment(target=TARGET, momentum=momentum), np.array(TARGET)
+    alignment, running = DistributionAlignment(num_classes=3, target=TARGET, momentum=momentum), np.array(TARGET)
     for probabilities, valid in batches():
         found = alignment(probabilities, valid)
         expected, running = slow_alignment(probabilities.double().numpy(), valid.numpy(), running, momentum)
@@ -50,7 +50,7 @@ def test_against_a_slow_reference(momentum):
 
 def test_a_rare_class_is_raised():
     """A teacher that says (0.8, 0.1, 0.1) everywhere: the average goes there, and class 0 is turned down."""
-    alignment = DistributionAlignment(target=[1, 1, 1], momentum=0.9)
+    alignment = DistributionAlignment(num_classes=3, target=[1, 1, 1], momentum=0.9)
     constant = torch.tensor([0.8, 0.1, 0.1])[None, :, None, None].expand(1, 3, 2, 2)
     for _ in range(200):
         aligned = alignment(constant, torch.ones(1, 2, 2, dtype=torch.bool))
@@ -59,7 +59,7 @@ def test_a_rare_class_is_raised():
 
 
 def test_nothing_valid_changes_nothing():
-    alignment = DistributionAlignment(target=TARGET)
+    alignment = DistributionAlignment(num_classes=3, target=TARGET)
     probabilities, _ = next(batches())
     found = alignment(probabilities, torch.zeros(2, 4, 5, dtype=torch.bool))
     torch.testing.assert_close(found, probabilities)
@@ -67,15 +67,15 @@ def test_nothing_valid_changes_nothing():
 
 
 def test_the_average_is_kept_in_checkpoints():
-    alignment = DistributionAlignment(target=TARGET)
+    alignment = DistributionAlignment(num_classes=3, target=TARGET)
     alignment(*next(batches()))
-    other = DistributionAlignment(target=[1, 1, 1])
+    other = DistributionAlignment(num_classes=3, target=[1, 1, 1])
     other.load_state_dict(alignment.state_dict())
     assert torch.equal(other.running, alignment.running) and torch.equal(other.target, alignment.target)
 
 
 def test_labelled_shares_come_later_and_go_with_checkpoints():
-    alignment = DistributionAlignment(target='labeled')
+    alignment = DistributionAlignment(num_classes=3, target='labeled')
     with pytest.raises(ValueError, match="target='labeled' was not counted: add mmssl.ClassShareHook"):
         alignment(*next(batches()))
     alignment.set_target([5, 3, 2])
@@ -84,9 +84,13 @@ def test_labelled_shares_come_later_and_go_with_checkpoints():
     drifted = alignment.running.clone()
     alignment.set_target([5, 3, 2])  # a resumed run counts again
     assert torch.equal(alignment.running, drifted)
-    other = DistributionAlignment(target='labeled')
+    other = DistributionAlignment(num_classes=3, target='labeled')
+    assert {name: value.shape for name, value in other.state_dict().items()} == {
+        name: value.shape for name, value in alignment.state_dict().items()
+    }  # strict loading compares shapes first
     other.load_state_dict(alignment.state_dict())
     assert torch.equal(other.running, drifted) and torch.equal(other.target, alignment.target)
+    other(*next(batches()))
 
 
 def test_shares_from_a_file(tmp_path):
@@ -96,18 +100,18 @@ def test_shares_from_a_file(tmp_path):
     ):
         path = tmp_path / f'{name}.json'
         path.write_text(json.dumps(content))
-        assert DistributionAlignment(target=str(path)).target.tolist() == [0.5, 0.25, 0.25]
+        assert DistributionAlignment(num_classes=3, target=str(path)).target.tolist() == [0.5, 0.25, 0.25]
 
 
 def test_mistakes_are_named(tmp_path):
     with pytest.raises(DataNotFoundError, match=r'shares.json: the file of class shares does not exist'):
-        DistributionAlignment(target=str(tmp_path / 'shares.json'))
+        DistributionAlignment(num_classes=3, target=str(tmp_path / 'shares.json'))
     (tmp_path / 'bad.json').write_text('{}')
     with pytest.raises(DataError, match='bad.json: neither numbers nor the frequencies of one dataset'):
-        DistributionAlignment(target=str(tmp_path / 'bad.json'))
-    with pytest.raises(ValueError, match=r'target=\[1.0, -1.0\], expected shares'):
-        DistributionAlignment(target=[1, -1])
+        DistributionAlignment(num_classes=3, target=str(tmp_path / 'bad.json'))
+    with pytest.raises(ValueError, match=r'target=\[1.0, -1.0, 1.0\], expected shares'):
+        DistributionAlignment(num_classes=3, target=[1, -1, 1])
     with pytest.raises(ValueError, match='momentum=2, expected 0 to 1'):
-        DistributionAlignment(target=[1, 1], momentum=2)
-    with pytest.raises(ValueError, match='target has 2 shares, the predictions 3 classes'):
-        DistributionAlignment(target=[1, 1])(*next(batches()))
+        DistributionAlignment(num_classes=3, target=[1, 1, 1], momentum=2)
+    with pytest.raises(ValueError, match='target has 2 shares, the model 3 classes'):
+        DistributionAlignment(num_classes=3, target=[1, 1])

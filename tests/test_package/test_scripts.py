@@ -1,9 +1,9 @@
 """tools/run_tests.sh, tools/quickstart.sh and .ci/run call the right commands: a checkout with a recording Python."""
 
-import json
-import runpy
+import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -12,10 +12,21 @@ echo "OMP=$OMP_NUM_THREADS $*" >>"{log}"
 [[ "$*" != "$FAIL_AT"* || -z $FAIL_AT ]] || exit 3
 case "$*" in
   *sched_getaffinity*) echo "${{CORES:-2}}" ;;
-  *tools/train.py*) mkdir -p "{work}"; echo "elsewhere/iter_7.pth" >"{work}/last_checkpoint" ;;
-  *tools/test.py*) mkdir -p "{work}/test/pictures"; echo drawn >"{work}/test/pictures/sheet.png" ;;
+  *tools/train.py*) made=last_checkpoint; option=--work-dir ;;
+  *tools/test.py*) made=sheet.png; option=--show-dir ;;
 esac
+while [[ -n ${{option:-}} && $# -gt 1 ]]; do
+  [[ $1 != "$option" ]] || {{ mkdir -p "$2"; echo elsewhere/iter_7.pth >"$2/$made"; }}
+  shift
+done
 """
+OWN = 'configs/erfnet/erfnet_1xb8-150i_streets-192x256.py'
+
+
+def compared_configs(root):
+    """The two recipes that stand at the top of the quick start."""
+    names = dict(re.findall(r'^(SUPERVISED|CLASSMIX)=(\S+)$', (root / 'tools' / 'quickstart.sh').read_text(), re.M))
+    return names['SUPERVISED'], names['CLASSMIX']
 
 
 @pytest.fixture
@@ -25,14 +36,14 @@ def checkout(repository, tmp_path):
     (root / 'tools').mkdir(parents=True)
     (root / '.ci').mkdir()
     (root / '.venv' / 'bin').mkdir(parents=True)
-    config = root / 'configs' / 'erfnet' / 'erfnet_1xb8-150i_streets-192x256.py'
-    config.parent.mkdir(parents=True)
-    config.touch()
     for name in ('tools/run_tests.sh', 'tools/quickstart.sh', '.ci/run'):
         shutil.copy(repository / name, root / name)
+    for name in (OWN, *compared_configs(root)):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
     (root / 'tools' / 'setup_env.sh').write_text(f'echo "setup $*" >>"{root}/calls"\nexit ${{SETUP_STATUS:-0}}\n')
     python = root / '.venv' / 'bin' / 'python'
-    python.write_text(RECORDER.format(log=root / 'calls', work=root / 'work_dirs' / 'quickstart'))
+    python.write_text(RECORDER.format(log=root / 'calls'))
     python.chmod(0o755)
     return root
 
@@ -72,19 +83,44 @@ def test_run_tests_stops_at_the_first_failure(checkout, fault, ran):
     assert len(calls) == ran
 
 
-def test_quickstart(checkout):
+def test_quickstart_compares_two_trainings(checkout):
+    work = 'ROOT/work_dirs/quickstart'
+    old = checkout / 'work_dirs' / 'quickstart' / 'comparison.txt'
+    old.parent.mkdir(parents=True)
+    old.touch()
     done, calls = run(checkout, 'tools/quickstart.sh')
     assert done.returncode == 0, done.stderr
-    config = 'configs/erfnet/erfnet_1xb8-150i_streets-192x256.py'
-    work = 'ROOT/work_dirs/quickstart'
-    dumped = f'{work}/erfnet_1xb8-150i_streets-192x256.py'
+    (supervised, classmix), (one, two) = compared_configs(checkout), (f'{work}/supervised', f'{work}/classmix')
+    trained = [f'{one}/{Path(supervised).name} {one}/iter_7.pth', f'{two}/{Path(classmix).name} {two}/iter_7.pth']
+    assert calls[:-1] == [
+        'setup ',
+        f'OMP= tools/train.py {supervised} --work-dir {one}',
+        f'OMP= tools/train.py {classmix} --work-dir {two}',
+        f'OMP= tools/test.py {trained[0]} --work-dir {one}/test',
+        f'OMP= tools/test.py {trained[1]} --work-dir {two}/test',
+    ]
+    parts = 'train_supervised=N train_classmix=N test_supervised=N test_classmix=N'
+    assert re.sub(r'(start |=)\d+', r'\1N', calls[-1].removeprefix('OMP= ')) == (
+        f'tools/quickstart.py comparison {work} --start N --seconds {parts} '
+        f'--supervised {trained[0]} --classmix {trained[1]}'
+    )
+    assert not old.exists()  # the table of an earlier call
+
+
+def test_quickstart_with_a_recipe_of_ones_own(checkout):
+    folder = checkout / 'my results'
+    done, calls = run(checkout, 'tools/quickstart.sh', '--config', str(checkout / OWN), '--work-dir', str(folder))
+    assert done.returncode == 0, done.stderr
+    work = 'ROOT/my results'
+    dumped = f'{work}/{Path(OWN).name}'
     assert calls[:3] == [
         'setup ',
-        f'OMP= tools/train.py {config} --work-dir {work}',
+        f'OMP= tools/train.py ROOT/{OWN} --work-dir {work}',
         f'OMP= tools/test.py {dumped} {work}/iter_7.pth --work-dir {work}/test --show-dir {work}/test/pictures',
     ]
-    assert calls[3].startswith(f'OMP= tools/quickstart.py {work} --checkpoint {work}/iter_7.pth --seconds ')
-    assert (checkout / 'work_dirs' / 'quickstart' / 'quickstart.png').read_text() == 'drawn\n'
+    (last,) = calls[3:]
+    assert re.fullmatch(rf'OMP= tools/quickstart.py table {work} --checkpoint {work}/iter_7.pth --start \d+', last)
+    assert (folder / 'quickstart.png').is_file()
 
 
 @pytest.mark.parametrize(
@@ -96,15 +132,22 @@ def test_quickstart(checkout):
         (['--', '--cfg-options', 'a=1'], '--cfg-options a=1'),
     ],
 )
-def test_quickstart_passes_options_to_training(checkout, arguments, options):
+def test_quickstart_passes_options_to_both_trainings(checkout, arguments, options):
     _, calls = run(checkout, 'tools/quickstart.sh', *arguments)
-    assert calls[1].endswith(f'--work-dir ROOT/work_dirs/quickstart {options}')
+    assert calls[1].endswith(f'--work-dir ROOT/work_dirs/quickstart/supervised {options}')
+    assert calls[2].endswith(f'--work-dir ROOT/work_dirs/quickstart/classmix {options}')
 
 
-def test_quickstart_stops_when_training_fails(checkout):
-    done, calls = run(checkout, 'tools/quickstart.sh', FAIL_AT='tools/train.py')
+@pytest.mark.parametrize(('tool', 'ran'), [('tools/train.py', 2), ('tools/test.py', 4), ('tools/quickstart.py', 6)])
+def test_quickstart_stops_when_a_part_fails(checkout, tool, ran):
+    done, calls = run(checkout, 'tools/quickstart.sh', FAIL_AT=tool)
     assert done.returncode == 3
-    assert len(calls) == 2
+    assert len(calls) == ran
+
+
+def test_quickstart_names_recipes_that_exist(repository):
+    for name in compared_configs(repository):
+        assert (repository / name).is_file(), name
 
 
 @pytest.mark.parametrize(
@@ -112,7 +155,8 @@ def test_quickstart_stops_when_training_fails(checkout):
     [
         ('tools/quickstart.sh', ['--frobnicate'], 'unknown option --frobnicate'),
         ('tools/quickstart.sh', ['--seed', 'x'], "--seed is 'x', expected a whole number"),
-        ('tools/quickstart.sh', ['--config', '/no.py'], 'config not found: /no.py'),
+        ('tools/quickstart.sh', ['--config', '/no such.py'], 'config not found: /no such.py'),
+        ('tools/quickstart.sh', ['--', '--work-dir', 'a'], '--work-dir stands after --, expected before it'),
         ('tools/run_tests.sh', ['--venv'], '--venv needs a value'),
     ],
 )
@@ -166,25 +210,6 @@ def test_ci_without_shared_folder(checkout):
     done, _ = run(checkout, '.ci/run')
     assert done.stdout == f'||{checkout}|\n'  # tests on real images are skipped with a reason, not failed
     assert not (checkout / 'data').exists()
-
-
-def test_table_of_the_quickstart(repository, tmp_path):
-    metrics = {
-        'mIoU': 40.04,
-        'mAcc': 55.0,
-        'per_class': {'Sky': {'IoU': 80.08, 'Acc': 100.0}, 'Bicyclist': {'IoU': 0.0, 'Acc': 10.0}},
-    }
-    metrics['per_class']['Pole'] = {'IoU': None, 'Acc': None}
-    table = runpy.run_path(str(repository / 'tools' / 'quickstart.py'))['format_table'](json.loads(json.dumps(metrics)))
-    assert table.splitlines() == [
-        'class       IoU    Acc',
-        '----------------------',
-        'Sky        80.1  100.0',
-        'Bicyclist   0.0   10.0',
-        'Pole          -      -',
-        '----------------------',
-        'mean       40.0   55.0',
-    ]
 
 
 def test_model_index_lists_every_metafile(repository):

@@ -46,7 +46,7 @@ class SemiSupervisedSegmentor(BaseSegmentor):
         augmentations: configs of what is done to the mixed images (section 3.4), in this order:
             ``mmssl.BatchColorJitter``, ``mmssl.BatchGaussianBlur``.
         teacher: arguments of :class:`MeanTeacher`: ``alpha``, ``ramp``, ``buffers``, ``mode``.
-        distribution_alignment: arguments of :class:`DistributionAlignment`, or None.
+        distribution_alignment: ``target`` and ``momentum`` of :class:`DistributionAlignment`, or None.
         burn_in: iterations of supervised training before the teacher is made and unlabelled images count. 0 starts
             with the first iteration, as in the thesis.
         predict_on: which network ``predict`` uses, ``'student'`` (as in the thesis) or ``'teacher'``.
@@ -101,6 +101,7 @@ class SemiSupervisedSegmentor(BaseSegmentor):
             target=target,
             augmentations=augmentations,
             distribution_alignment=distribution_alignment,
+            num_classes=self.student.num_classes,
             rgb=bool(branch.get('bgr_to_rgb', False)),  # OpenMMLab loads images as BGR
         )
         self.loss_unlabeled = MODELS.build(loss_unlabeled or {'type': 'mmssl.ConsistencyCrossEntropyLoss'})

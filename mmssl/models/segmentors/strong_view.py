@@ -47,7 +47,8 @@ class StrongView(nn.Module):
         weighting: config of lambda_u.
         target: ``'pseudo_label'`` or ``'soft'``.
         augmentations: configs of what is done to the mixed images.
-        distribution_alignment: arguments of :class:`DistributionAlignment`, or None.
+        distribution_alignment: ``target`` and ``momentum`` of :class:`DistributionAlignment`, or None.
+        num_classes: K.
         rgb: whether images come in the order red, green, blue, and not the reverse.
 
     Raises:
@@ -63,6 +64,7 @@ class StrongView(nn.Module):
         target: str,
         augmentations: Sequence[dict],
         distribution_alignment: dict | None,
+        num_classes: int,
         rgb: bool = True,
     ):
         super().__init__()
@@ -77,7 +79,9 @@ class StrongView(nn.Module):
         self.target = target
         self.rgb = rgb
         self.augmentations = nn.ModuleList(MODELS.build(augmentation) for augmentation in augmentations)
-        self.alignment = DistributionAlignment(**distribution_alignment) if distribution_alignment else None
+        self.alignment = None
+        if distribution_alignment:
+            self.alignment = DistributionAlignment(num_classes=num_classes, **distribution_alignment)
 
     @torch.no_grad()
     def forward(

@@ -50,31 +50,32 @@ class DistributionAlignment(nn.Module):
     same on all ranks.
 
     Args:
+        num_classes: K.
         target: share of each class that is wanted, K numbers; the JSON file that
             ``tools/analysis_tools/class_frequencies.py --json`` writes, or one with a list of numbers; or
             ``'labeled'``: ``mmssl.ClassShareHook`` counts the labelled masks before the first iteration.
         momentum: weight of the old value, 0 to 1.
 
     Raises:
-        ValueError: the numbers are negative, all zero, or the momentum is outside its range.
+        ValueError: not K numbers, negative ones, all zero, or a momentum outside its range.
         DataError: the file does not exist or holds no numbers.
     """
 
-    def __init__(self, *, target: Sequence[float] | str, momentum: float = 0.99):
+    def __init__(self, *, num_classes: int, target: Sequence[float] | str, momentum: float = 0.99):
         super().__init__()
         if not 0 <= momentum <= 1:
             raise ValueError(f'DistributionAlignment: momentum={momentum}, expected 0 to 1')
         self.momentum = momentum
         self.of_labeled = isinstance(target, str) and target == 'labeled'
-        # Empty until counted: a checkpoint then holds whatever was used.
-        self.register_buffer('target', torch.empty(0))
-        self.register_buffer('running', torch.empty(0))
+        self.register_buffer('target', torch.zeros(num_classes))
+        self.register_buffer('running', torch.zeros(num_classes))
+        self._known = False  # whether there is a target; kept here, so that no step waits for the device to tell
         if not self.of_labeled:
             self.set_target(read_shares(target) if isinstance(target, str) else target)
 
     @torch.no_grad()
     def set_target(self, shares: Sequence[float]) -> None:
-        """Use these shares from now on; the average starts there, unless it comes from a checkpoint.
+        """Use these shares from now on; the average starts there, unless it has started before.
 
         Args:
             shares: K numbers, none negative; divided by their sum.
@@ -82,20 +83,23 @@ class DistributionAlignment(nn.Module):
         Raises:
             ValueError: on others.
         """
-        shares = [float(share) for share in shares]
-        if min(shares, default=-1) < 0 or sum(shares) <= 0:
-            raise ValueError(f'DistributionAlignment: target={shares}, expected shares of the classes, none negative')
-        wanted = torch.tensor(shares, dtype=torch.float32, device=self.target.device)
-        self.target = wanted / wanted.sum()
-        if self.running.shape != self.target.shape:
-            self.running = self.target.clone()
+        wanted = torch.tensor([float(share) for share in shares])
+        if wanted.numel() != self.target.numel():
+            raise ValueError(
+                f'DistributionAlignment: target has {wanted.numel()} shares, the model {self.target.numel()} classes'
+            )
+        if bool((wanted < 0).any()) or not bool(wanted.any()):
+            raise ValueError(
+                f'DistributionAlignment: target={wanted.tolist()}, expected shares of the classes, none negative'
+            )
+        self.target.copy_(wanted / wanted.sum())
+        if not bool(self.running.any()):
+            self.running.copy_(self.target)
+        self._known = True
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args) -> None:
-        for name in ('target', 'running'):
-            stored = state_dict.get(f'{prefix}{name}')
-            if self.of_labeled and stored is not None:
-                setattr(self, name, torch.empty_like(stored, device=self.target.device))
         super()._load_from_state_dict(state_dict, prefix, *args)
+        self._known = bool(self.target.any())
 
     @torch.no_grad()
     def forward(self, probabilities: Tensor, valid: Tensor) -> Tensor:
@@ -109,16 +113,10 @@ class DistributionAlignment(nn.Module):
             (B, K, H, W), float.
 
         Raises:
-            ValueError: the number of classes is not that of the target.
             DataError: the labelled masks were never counted.
         """
-        if not len(self.target):
+        if not self._known:
             raise DataError("distribution_alignment.target='labeled' was not counted: add mmssl.ClassShareHook")
-        if probabilities.shape[1] != len(self.target):
-            raise ValueError(
-                f'DistributionAlignment: target has {len(self.target)} shares, the predictions '
-                f'{probabilities.shape[1]} classes'
-            )
         sums = mean_prediction(probabilities.float(), valid)
         all_reduce(sums)
         # Without a valid pixel the mean is that of before.
