@@ -1,4 +1,5 @@
-# The quick start: from nothing to a network that tells the large classes apart, in about three minutes on 2 cores.
+# From nothing to a network that tells the large classes apart, in about three minutes on 2 cores:
+#   bash tools/quickstart.sh --config configs/erfnet/erfnet_1xb8-150i_streets-192x256.py
 _base_ = [
     '../_base_/models/erfnet.py', '../_base_/datasets/streets_192x256.py', '../_base_/schedules/adam_600i.py',
     '../_base_/default_runtime.py'

@@ -203,6 +203,9 @@ def prepare_training(
         make = paired_batch
         model.teacher.synchronize(model.student)
         model.begin_iteration(model.burn_in, 0)
+        alignment = model.strong_view.alignment
+        if alignment is not None and alignment.of_labeled:
+            alignment.set_target([1.0] * num_classes)  # a hook counts them
     batch = make(num_classes, batch_size=spec.batch_size, size=spec.shape)
     # Samples are written to by the preprocessor: every step has its own.
     return lambda: copy.deepcopy(batch), optim_wrapper

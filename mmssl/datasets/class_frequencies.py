@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from mmcv.transforms import LoadImageFromFile
 from mmengine.dataset import ClassBalancedDataset, ConcatDataset, RepeatDataset
+from mmengine.dist import broadcast_object_list, is_main_process
 from tqdm import tqdm
 
 THREADS = 4  # OpenCV decodes masks outside the interpreter lock
@@ -117,3 +118,29 @@ def class_frequencies(dataset, cache_dir: str | Path | None = None, progress: bo
         partial.write_text(json.dumps({'fingerprint': key, 'classes': classes, 'counts': counts.tolist()}, indent=1))
         os.replace(partial, cache)
     return counts / counts.sum()
+
+
+def class_frequencies_on_all_ranks(dataset, cache_dir: str | Path | None = None) -> list[float]:
+    """As :func:`class_frequencies`, counted by rank 0 and told to all; an error there is raised on all.
+
+    Args:
+        dataset: as there; of a ``PairedDataset`` the labelled side.
+        cache_dir: as there.
+
+    Returns:
+        K shares.
+
+    Raises:
+        ValueError: as there.
+    """
+    result = [None, None]
+    if is_main_process():
+        try:
+            result[0] = class_frequencies(getattr(dataset, 'labeled', dataset), cache_dir).tolist()
+        except Exception as error:  # handed to all ranks: one that raises alone leaves the others waiting
+            result[1] = error
+    broadcast_object_list(result)
+    shares, error = result
+    if error is not None:
+        raise error
+    return shares

@@ -141,3 +141,11 @@ def test_the_plain_benchmark_takes_a_semi_supervised_recipe_too(spec):
     folded = build_workload(WorkloadSpec(spec.config, 'inference', SHAPE, 2, options=options))
     assert [tuple(result.pred_sem_seg.data.shape) for result in folded.step()] == [(1, *SHAPE)] * 2
     assert folded.norms_left < folded.norms
+
+
+def test_shares_that_a_hook_counts_are_even(spec):
+    """What the labelled masks would say does not change the time."""
+    options = {'model.distribution_alignment': {'target': 'labeled'}}
+    built = build_parts(WorkloadSpec(spec.config, 'train', SHAPE, 2, options=options))
+    built.step()
+    built.mixing()

@@ -29,7 +29,7 @@ def dataset(tmp_path):
 
 def runner_of(dataset, alignment):
     lines = []
-    paired = SimpleNamespace(labeled=dataset, unlabeled=None)
+    paired = SimpleNamespace(labeled=dataset, unlabeled=None, metainfo=dataset.metainfo)
     return SimpleNamespace(
         model=torch.nn.Sequential(alignment),
         train_dataloader=SimpleNamespace(dataset=paired),

@@ -1,9 +1,8 @@
 """Give distribution alignment the shares of the classes in the labelled masks."""
 
-from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
 
-from mmssl.datasets.class_frequencies import class_frequencies
+from mmssl.datasets.class_frequencies import class_frequencies_on_all_ranks
 from mmssl.errors import DataError
 from mmssl.models.teachers.distribution_alignment import DistributionAlignment
 from mmssl.registry import HOOKS
@@ -33,17 +32,7 @@ class ClassShareHook(Hook):
         if not alignments:
             raise DataError("ClassShareHook: no distribution_alignment with target='labeled' in the model")
         dataset = runner.train_dataloader.dataset
-        dataset = getattr(dataset, 'labeled', dataset)
-        result = [None, None]
-        if is_main_process():
-            try:
-                result[0] = class_frequencies(dataset, self.cache_dir).tolist()
-            except Exception as error:  # handed to all ranks: one that raises alone leaves the others waiting
-                result[1] = error
-        broadcast_object_list(result)
-        shares, error = result
-        if error is not None:
-            raise error
+        shares = class_frequencies_on_all_ranks(dataset, self.cache_dir)
         for alignment in alignments:
             alignment.set_target(shares)
         table = ', '.join(

@@ -1,9 +1,8 @@
 """Give losses their class weights before training."""
 
-from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
 
-from mmssl.datasets.class_frequencies import class_frequencies
+from mmssl.datasets.class_frequencies import class_frequencies_on_all_ranks
 from mmssl.models.losses.class_weights import enet_class_weights
 from mmssl.models.losses.weighted_cross_entropy import WeightedCrossEntropyLoss
 from mmssl.registry import HOOKS
@@ -34,18 +33,7 @@ class ClassWeightHook(Hook):
         if not losses:
             raise ValueError("ClassWeightHook: no mmssl.WeightedCrossEntropyLoss with class_weight='enet' in the model")
         dataset = runner.train_dataloader.dataset
-        dataset = getattr(dataset, 'labeled', dataset)  # of a PairedDataset, the side that has masks
-        result = [None, None]
-        if is_main_process():
-            try:
-                result[0] = class_frequencies(dataset, self.cache_dir).tolist()
-            except Exception as error:  # handed to all ranks: one that raises alone leaves the others waiting
-                result[1] = error
-        broadcast_object_list(result)
-        frequencies, error = result
-        if error is not None:
-            raise error
-        weights = enet_class_weights(frequencies, self.c)
+        weights = enet_class_weights(class_frequencies_on_all_ranks(dataset, self.cache_dir), self.c)
         for loss in losses:
             loss.set_class_weight(weights)
         table = ', '.join(
