@@ -47,6 +47,7 @@ train_dataloader = dict(
             dict(type='mmssl.LoadStreetScene'), dict(type='mmssl.PackUnlabeledInputs')])))
 val_cfg = dict(type='mmssl.StudentTeacherValLoop')
 custom_hooks = [*_base_.custom_hooks, *_base_.semi_hooks]
+visualizer = dict(name='semi_supervised_converter')  # one of another name may live in this process
 """
 CONVERTER = 'model_converters/semi_supervised'
 
