@@ -1,5 +1,6 @@
 """A semi-supervised training step beside the sum of its parts."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -57,7 +58,11 @@ def build_parts(spec: WorkloadSpec) -> SemiSupervisedParts:
     probabilities = model.teach(inputs['unlabeled'])
     mixed = model.mix_batch(inputs, samples, probabilities)
 
+    # Every call draws anew, as in training: a draw may leave an augmentation out.
+    steps, mixings = itertools.count(model.burn_in), itertools.count(model.burn_in)
+
     def step() -> None:
+        model.begin_iteration(next(steps), 0)
         model.train_step(prepare(), optim_wrapper)
         model.teacher.update(model.student)
 
@@ -76,11 +81,15 @@ def build_parts(spec: WorkloadSpec) -> SemiSupervisedParts:
             loss = model.loss_unlabeled(scores, mixed.target, mixed.weight, mixed.labels != IGNORE_INDEX)
         _backward(loss, model)
 
+    def mixing() -> None:
+        model.begin_iteration(next(mixings), 0)
+        model.mix_batch(inputs, samples, probabilities)
+
     parts = (on_unlabeled, on_labeled, on_mixed)
     return SemiSupervisedParts(
         step=step,
         parts=dict(zip(PARTS, parts, strict=True)),
-        mixing=lambda: model.mix_batch(inputs, samples, probabilities),
+        mixing=mixing,
         graph_of_teacher=probabilities.requires_grad,
     )
 

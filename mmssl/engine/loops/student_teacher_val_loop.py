@@ -65,7 +65,8 @@ class StudentTeacherValLoop(ValLoop):
                 model.predict_on = name
                 with autocast(enabled=self.fp16):
                     # Samples are written to: each network gets its own.
-                    outputs[name] = self.runner.model.val_step(copy.deepcopy(data_batch))
+                    samples = copy.deepcopy(data_batch['data_samples'])
+                    outputs[name] = self.runner.model.val_step({**data_batch, 'data_samples': samples})
                 self.evaluators[name].process(data_samples=outputs[name], data_batch=data_batch)
         finally:
             model.predict_on = asked
