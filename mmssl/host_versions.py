@@ -44,6 +44,10 @@ class Found(NamedTuple):
 # Both stop with an assertion on any mmcv from 2.2 on; the fork of mmcv is numbered 2.3, their own forks take it.
 _REFUSE_MMCV_FORK = ('mmsegmentation', 'mmdet')
 
+# mmpretrain 1.2.0 takes three functions from transformers.modeling_utils, where 4.56 has them no more; it goes on
+# without them, and its import ends with "NoneType takes no arguments". Where transformers is missing it imports.
+_TRANSFORMERS_OF_MMPRETRAIN = '<4.56'
+
 _MMCV_INSTALL = 'MMCV_WITH_OPS=1 pip install --no-build-isolation mmcv==2.1.0'
 
 # Lower bounds: torch 2.6 is the first whose weights_only loading is safe (CVE-2025-32434); mmengine before
@@ -161,6 +165,12 @@ def find_problem(host: Host) -> str | None:
     if name in _REFUSE_MMCV_FORK and (fork := installed('onedl-mmcv')) is not None:
         return (
             f'{name} {version} refuses onedl-mmcv {fork}: pip uninstall -y {name}; pip install {list(host.ranges)[1]}'
+        )
+    transformers = installed('transformers')
+    if name == 'mmpretrain' and transformers and not SpecifierSet(_TRANSFORMERS_OF_MMPRETRAIN).contains(transformers):
+        return (
+            f'mmpretrain {version} does not import beside transformers {transformers}, expected none or '
+            f"transformers{_TRANSFORMERS_OF_MMPRETRAIN}: pip install 'transformers{_TRANSFORMERS_OF_MMPRETRAIN}'"
         )
     folder = find_package(host.module)
     if folder is None:

@@ -1,6 +1,5 @@
 """One inference and one training step of a segmentor, on images made up for the measurement."""
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -154,19 +153,17 @@ def _inference(model: BaseSegmentor, images: list[Tensor], spec: WorkloadSpec) -
 
 
 def _training(model: BaseSegmentor, spec: WorkloadSpec, config: Config) -> Workload:
-    prepare, optim_wrapper = prepare_training(model, spec, config)
+    batch, optim_wrapper = prepare_training(model, spec, config)
 
     def step():
-        return model.train_step(prepare(), optim_wrapper)
+        return model.train_step(batch, optim_wrapper)
 
     norms = count_norms(model)
     return Workload(step, model, norms, norms)
 
 
-def prepare_training(
-    model: BaseSegmentor, spec: WorkloadSpec, config: Config
-) -> tuple[Callable[[], dict], OptimWrapper]:
-    """Puts a model into training mode, with an optimiser and batches to train on.
+def prepare_training(model: BaseSegmentor, spec: WorkloadSpec, config: Config) -> tuple[dict, OptimWrapper]:
+    """Puts a model into training mode, with an optimiser and a batch to train on.
 
     Args:
         model: of ``config``; a ``SemiSupervisedSegmentor`` gets paired batches and starts after its burn-in.
@@ -174,7 +171,8 @@ def prepare_training(
         config: the whole config.
 
     Returns:
-        A function that makes a batch as a dataloader gives it, always of the same values, and the optimiser.
+        A batch as a dataloader gives it, in host memory, and the optimiser. Steps leave the batch as it is: mmengine's
+        preprocessors write to objects of their own, so that it needs no copy, which would count as part of a step.
 
     Raises:
         ValueError: the config has no ``optim_wrapper``, or one that cannot be built.
@@ -206,9 +204,7 @@ def prepare_training(
         alignment = model.strong_view.alignment
         if alignment is not None and alignment.of_labeled:
             alignment.set_target([1.0] * num_classes)  # a hook counts them
-    batch = make(num_classes, batch_size=spec.batch_size, size=spec.shape)
-    # Samples are written to by the preprocessor: every step has its own.
-    return lambda: copy.deepcopy(batch), optim_wrapper
+    return make(num_classes, batch_size=spec.batch_size, size=spec.shape), optim_wrapper
 
 
 def _num_classes(model: nn.Module, source: str) -> int:

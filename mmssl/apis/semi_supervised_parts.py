@@ -52,8 +52,8 @@ def build_parts(spec: WorkloadSpec) -> SemiSupervisedParts:
         raise ValueError(f'config {spec.config}: {type(model).__name__} found, a SemiSupervisedSegmentor expected')
     if spec.checkpoint:
         load_weights(model, spec.checkpoint)
-    prepare, optim_wrapper = prepare_training(model, spec, config)
-    data = model.data_preprocessor(prepare(), True)
+    batch, optim_wrapper = prepare_training(model, spec, config)
+    data = model.data_preprocessor(batch, True)
     inputs, samples = data['inputs'], data['data_samples']
     probabilities = model.teach(inputs['unlabeled'])
     mixed = model.mix_batch(inputs, samples, probabilities)
@@ -63,7 +63,7 @@ def build_parts(spec: WorkloadSpec) -> SemiSupervisedParts:
 
     def step() -> None:
         model.begin_iteration(next(steps), 0)
-        model.train_step(prepare(), optim_wrapper)
+        model.train_step(batch, optim_wrapper)
         model.teacher.update(model.student)
 
     def on_unlabeled() -> None:

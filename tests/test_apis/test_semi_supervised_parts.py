@@ -1,5 +1,7 @@
 """What benchmark.py --parts measures: a whole step, and parts that add up to its loss."""
 
+import copy
+
 import pytest
 import torch
 
@@ -87,6 +89,30 @@ def test_a_step_trains_the_student_and_moves_the_teacher(built):
     assert model.teacher.num_steps == 1
     parts.step()
     assert model.teacher.num_steps == 2
+
+
+def test_steps_leave_the_batch_as_it_is(built, monkeypatch):
+    """It is the same one in every step: copying it would count as a part of the step."""
+    parts, model, _ = built
+    batches = []
+    step = model.train_step
+    monkeypatch.setattr(model, 'train_step', lambda data, wrapper: batches.append(data) or step(data, wrapper))
+    parts.step()
+    before = copy.deepcopy(batches[0])
+    parts.step()
+    assert batches[0] is batches[1]
+    for name in ('labeled', 'unlabeled'):
+        for now, then in zip(batches[0]['inputs'][name], before['inputs'][name], strict=True):
+            assert now.dtype == torch.uint8 and torch.equal(now, then)
+        for now, then in zip(batches[0]['data_samples'][name], before['data_samples'][name], strict=True):
+            assert now.metainfo == then.metainfo
+            assert now.keys() == then.keys()
+    masks = [sample.gt_sem_seg.data for sample in batches[0]['data_samples']['labeled']]
+    assert all(
+        torch.equal(mask, then.gt_sem_seg.data)
+        for mask, then in zip(masks, before['data_samples']['labeled'], strict=True)
+    )
+    assert {tuple(mask.shape) for mask in masks} == {(1, *SHAPE)}
 
 
 def test_parts_leave_weights_and_no_gradient(built):

@@ -9,7 +9,10 @@ import pytest
 from mmssl.host_versions import HOSTS, check_hosts, expected, find_problem, require_host
 
 COMPLETE = {'torch': '2.12.1', 'mmengine': '0.10.7', 'mmcv': '2.1.0', 'mmsegmentation': '1.2.2', 'mmpretrain': '1.2.0'}
-MODULES = {name: host.module for host in HOSTS.values() for name in host.ranges} | {'mmcv-lite': 'mmcv'}
+MODULES = {name: host.module for host in HOSTS.values() for name in host.ranges} | {
+    'mmcv-lite': 'mmcv',
+    'transformers': 'transformers',
+}
 
 
 @pytest.fixture
@@ -131,6 +134,19 @@ def test_fork_of_mmcv_needs_fork_of_mmseg(install, segmentation, refused):
     problem = find_problem(HOSTS['mmseg'])
     wanted = 'mmsegmentation 1.2.2 refuses onedl-mmcv 2.3.6: pip uninstall -y mmsegmentation; '
     assert problem == (wanted + 'pip install onedl-mmsegmentation' if refused else None)
+
+
+@pytest.mark.parametrize(('version', 'accepted'), [('4.55.4', True), ('4.56.2', False), ('5.17.0', False)])
+def test_transformers_that_mmpretrain_does_not_import_beside(install, version, accepted):
+    install({'mmpretrain': '1.2.0', 'transformers': version})
+    problem = find_problem(HOSTS['mmpretrain'])
+    if accepted:
+        assert problem is None
+    else:
+        assert problem == (
+            f'mmpretrain 1.2.0 does not import beside transformers {version}, expected none or transformers<4.56: '
+            "pip install 'transformers<4.56'"
+        )
 
 
 def test_metadata_without_files(install):
