@@ -4,7 +4,7 @@
 dataset_type = 'mmssl.StreetScenesDataset'
 size = (64, 96)  # height, width
 crop_size = size
-style = 'photo'
+style = 'game'
 metainfo = dict(classes=('Sky', 'Building', 'Road', 'Pavement', 'Tree', 'Car'))
 
 train_pipeline = [

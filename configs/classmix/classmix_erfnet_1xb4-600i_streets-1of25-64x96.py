@@ -1,10 +1,10 @@
 # The quick start: the same 16 masks, and the other 384 scenes without theirs.
-_base_ = ['./supervised_erfnet_1xb4-1000i_streets-1of25-64x96.py', '../_base_/semi/classmix_small.py']
+_base_ = ['./supervised_erfnet_1xb4-600i_streets-1of25-64x96.py', '../_base_/semi/classmix_small.py']
 model = dict(
     _base_.semi,
     _delete_=True,
     segmentor=_base_.model,
-    burn_in=300)  # ours: from random weights the first predictions teach nothing
+    burn_in=240)  # ours: from random weights the first predictions teach nothing
 train_dataloader = dict(
     sampler=dict(type='mmssl.PairedInfiniteSampler'),
     dataset=dict(
