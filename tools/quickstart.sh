@@ -4,8 +4,8 @@
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-SUPERVISED=configs/classmix/supervised_erfnet_1xb4-600i_streets-1of25-64x96.py
-CLASSMIX=configs/classmix/classmix_erfnet_1xb4-600i_streets-1of25-64x96.py
+SUPERVISED=configs/classmix/supervised_erfnet_1xb4-700i_streets-1of25-64x96.py
+CLASSMIX=configs/classmix/classmix_erfnet_1xb4-700i_streets-1of25-64x96.py
 CONFIG=''
 WORK_DIR=$ROOT/work_dirs/quickstart
 SEED=''

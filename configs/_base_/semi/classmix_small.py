@@ -1,7 +1,10 @@
 # ClassMix for trainings of minutes from random weights, on images of about 100x100 pixels; these choices are ours.
 _base_ = './classmix.py'
 semi = dict(
-    distribution_alignment=dict(target='labeled'),  # section 2.5.6; without it small classes fade
+    # the teacher's distributions: what such a teacher is not sure of, hard pseudo-labels would make certain
+    target='soft',
+    # section 2.5.6; without it small classes fade. 0.9 in place of 0.99: the teacher changes within 100 iterations
+    distribution_alignment=dict(target='labeled', momentum=0.9),
     # without blur and hue: the thesis's blur is for images five to eight times as large, and a hue turned by up to a
     # quarter leaves little of the few pixels of a class
     augmentations=[

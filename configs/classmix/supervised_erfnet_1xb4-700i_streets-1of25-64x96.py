@@ -11,5 +11,6 @@ custom_hooks = [dict(type='mmssl.FoldNormHook')]
 train_dataloader = dict(
     dataset=dict(ann_file='{{fileDirname}}/../_base_/splits/streets/1of25-seed0/labeled.txt'))
 optim_wrapper = dict(optimizer=dict(lr=1e-3))  # twice the schedule's, for so few steps
-train_cfg = dict(val_interval=300)
-default_hooks = dict(logger=dict(interval=50), checkpoint=dict(interval=300))
+param_scheduler = [dict(type='PolyLR', power=0.9, eta_min=0, begin=0, end=700, by_epoch=False)]
+train_cfg = dict(max_iters=700, val_interval=350)
+default_hooks = dict(logger=dict(interval=50), checkpoint=dict(interval=350))

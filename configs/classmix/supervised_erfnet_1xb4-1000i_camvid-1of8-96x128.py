@@ -11,6 +11,6 @@ custom_hooks = [dict(type='mmssl.FoldNormHook')]
 train_dataloader = dict(
     dataset=dict(ann_file='{{fileDirname}}/../_base_/splits/camvid/1of8-seed0/labeled.txt'))
 optim_wrapper = dict(optimizer=dict(lr=1e-3))  # twice the schedule's, for so few steps
-param_scheduler = [dict(type='PolyLR', power=0.9, eta_min=0, begin=0, end=1200, by_epoch=False)]
-train_cfg = dict(max_iters=1200, val_interval=400)
-default_hooks = dict(logger=dict(interval=50), checkpoint=dict(interval=400))
+param_scheduler = [dict(type='PolyLR', power=0.9, eta_min=0, begin=0, end=1000, by_epoch=False)]
+train_cfg = dict(max_iters=1000, val_interval=500)
+default_hooks = dict(logger=dict(interval=50), checkpoint=dict(interval=500))
