@@ -4,7 +4,7 @@ model = dict(
     _base_.semi,
     _delete_=True,
     segmentor=_base_.model,
-    burn_in=120)  # ours: from random weights the first predictions teach nothing
+    burn_in=240)  # ours: from random weights the first predictions teach nothing
 train_dataloader = dict(
     sampler=dict(type='mmssl.PairedInfiniteSampler'),
     dataset=dict(
