@@ -4,6 +4,7 @@ model = dict(
     _base_.semi,
     _delete_=True,
     segmentor=_base_.model,
+    weighting=dict(type='mmssl.ConstantWeighting'),  # soft targets say themselves what is unsure
     burn_in=240)  # ours: from random weights the first predictions teach nothing
 train_dataloader = dict(
     sampler=dict(type='mmssl.PairedInfiniteSampler'),

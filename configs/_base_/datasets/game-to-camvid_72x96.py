@@ -1,9 +1,9 @@
 # From procedural street scenes in the look of a game, labelled, to CamVid without masks; evaluation is on CamVid's
 # validation images at 360x480.
-size = (96, 128)  # height, width
+size = (72, 96)  # height, width
 crop_size = size
 target_root = 'data/CamVid/'
-target_scale = (128, 96)  # width, height
+target_scale = (96, 72)  # width, height
 
 train_pipeline = [
     dict(type='mmssl.LoadStreetScene'),

@@ -1,7 +1,7 @@
 # Two domains of procedural street scenes: labelled scenes in the look of a game, unlabelled ones in that of a camera.
 # Both styles of one seed show the same streets, so the domains have two seeds. Evaluation is on the target.
 dataset_type = 'mmssl.StreetScenesDataset'
-size = (96, 128)  # height, width
+size = (72, 96)  # height, width
 crop_size = size
 
 train_pipeline = [

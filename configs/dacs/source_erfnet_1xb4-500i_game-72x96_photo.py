@@ -1,6 +1,6 @@
 # Source only: trained on street scenes in the look of a game, evaluated on street scenes in the look of a camera.
 _base_ = [
-    '../_base_/models/erfnet.py', '../_base_/datasets/game-to-photo_96x128.py', '../_base_/schedules/adam_600i.py',
+    '../_base_/models/erfnet.py', '../_base_/datasets/game-to-photo_72x96.py', '../_base_/schedules/adam_600i.py',
     '../_base_/default_runtime.py'
 ]
 model = dict(

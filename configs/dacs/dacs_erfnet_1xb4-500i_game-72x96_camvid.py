@@ -1,5 +1,5 @@
 # DACS from street scenes in the look of a game to CamVid.
-_base_ = ['./source_erfnet_1xb4-500i_game-96x128_camvid.py', '../_base_/semi/dacs.py']
+_base_ = ['./source_erfnet_1xb4-500i_game-72x96_camvid.py', '../_base_/semi/dacs.py']
 model = dict(_base_.semi, _delete_=True, segmentor=_base_.model, burn_in=150)
 train_dataloader = dict(
     sampler=dict(type='mmssl.PairedInfiniteSampler'),
