@@ -1,0 +1,122 @@
+"""Momentum BN on two gloo processes with batches of different sizes against one process with the joint batch."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import Tensor
+
+from mmssl.models.layers.momentum_bn import MomentumBN
+
+# Images on rank 0, on rank 1, and their side, in three steps; in the last rank 0 has a single value a channel.
+SPLITS = [(3, 5, 4), (2, 2, 3), (1, 4, 1)]
+# What an image has for itself, and what a rank's images share out of the joint gradient.
+OF_IMAGES, OF_PARAMETERS = ('out', 'x', 'target', 'eval'), ('weight', 'bias')
+
+RANKS = """
+import os, sys, torch
+root, tests, rank = sys.argv[1], sys.argv[2], int(os.environ['RANK'])
+sys.path.insert(0, tests)
+from test_momentum_bn_on_two_ranks import SPLITS, steps
+torch.distributed.init_process_group('gloo', init_method=f'file://{root}/store', rank=rank, world_size=2)
+torch.save(dict(
+    joint=steps(SPLITS, rank, sync=True),
+    views=steps(SPLITS, rank, sync=True, forwards_per_update=2),
+    single=steps(SPLITS, rank, dtype=torch.float32, sync=True),
+    alone=steps(SPLITS[:2], rank),
+), f'{root}/rank{rank}.pt')
+"""
+
+
+def joint_batch(number: int, images: int, side: int) -> Tensor:
+    """Images with means of their own, so that ranks differ; the first channel has a mean far above its deviation."""
+    generator = torch.Generator().manual_seed(number)
+    pixels = torch.randn(images, 3, side, side, generator=generator, dtype=torch.float64)
+    offsets = torch.randn(images, 1, 1, 1, generator=generator, dtype=torch.float64)
+    return pixels + 3 * offsets + torch.tensor([100.0, 0, -5]).view(3, 1, 1)
+
+
+def steps(splits: list, rank: int | None, dtype: torch.dtype = torch.float64, **options) -> list[dict]:
+    """Train on the rank's images of each joint batch, or on all of them, then forward as a target and evaluate."""
+    layer = MomentumBN(3, coefficient=0.6, **options).to(dtype)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([0.5, -1, 2]))
+        layer.bias.copy_(torch.tensor([1.0, 2, 3]))
+    results = []
+    for number, (first, second, side) in enumerate(splits):
+        part = {None: slice(None), 0: slice(first), 1: slice(first, None)}[rank]
+        x, direction = (joint_batch(n, first + second, side)[part].to(dtype) for n in (number, 100 + number))
+        x.requires_grad_()
+        layer.zero_grad()
+        out = layer(x)
+        (out * direction.sin()).sum().backward()
+        found = {'out': out, 'x': x.grad, **layer.state_dict()}
+        found |= {'weight': layer.weight.grad, 'bias': layer.bias.grad}
+        results.append({name: value.detach().clone() for name, value in found.items()})
+    with torch.no_grad():
+        results[-1] |= {'target': layer(x), 'eval': layer.eval()(x)}
+    return results
+
+
+@pytest.fixture(scope='module')
+def ranks(tmp_path_factory, repository):
+    """What each rank has computed."""
+    root = tmp_path_factory.mktemp('ranks')
+    (root / 'script.py').write_text(RANKS)
+    processes = []
+    for rank in range(2):
+        environment = os.environ | {
+            'RANK': str(rank),
+            'WORLD_SIZE': '2',
+            'PYTHONPATH': str(repository),
+            'OMP_NUM_THREADS': '1',
+            'CUDA_VISIBLE_DEVICES': '',
+        }
+        command = [sys.executable, str(root / 'script.py'), str(root), str(repository / 'tests/test_engine')]
+        processes.append(subprocess.Popen(command, env=environment, cwd=root, stderr=subprocess.PIPE, text=True))
+    for process in processes:
+        errors = process.communicate(timeout=150)[1]
+        assert process.returncode == 0, errors[-3000:]
+    return [torch.load(root / f'rank{rank}.pt', weights_only=True) for rank in range(2)]
+
+
+@pytest.mark.parametrize(
+    ('case', 'options', 'tolerance', 'updates'),
+    [
+        ('joint', {}, 1e-12, [1, 2, 3]),
+        ('views', {'forwards_per_update': 2}, 1e-12, [0, 1, 1]),
+        ('single', {'dtype': torch.float32}, 2e-5, [1, 2, 3]),
+    ],
+)
+def test_two_ranks_are_one_rank_with_the_joint_batch(ranks, case, options, tolerance, updates):
+    """Outputs and gradients of the images, the sum of the ranks' gradients of the parameters, and the statistics."""
+    expected = steps(SPLITS, None, **options)
+    for first, second, one, count in zip(*(rank[case] for rank in ranks), expected, updates, strict=True):
+        assert first.keys() == second.keys() == one.keys()
+        assert first['num_batches_tracked'] == count
+        for name in one:
+            if name in OF_IMAGES:
+                found = torch.cat([first[name], second[name]])
+            elif name in OF_PARAMETERS:
+                found = first[name] + second[name]
+            else:
+                assert torch.equal(first[name], second[name]), name
+                found = first[name]
+            allowed = tolerance * max(float(one[name].abs().max()), 1)
+            assert (found - one[name]).abs().max() <= allowed, (name, found, one[name])
+
+
+def test_ranks_are_alone_by_default(ranks):
+    for rank in range(2):
+        for found, expected in zip(ranks[rank]['alone'], steps(SPLITS[:2], rank), strict=True):
+            assert all(torch.equal(found[name], expected[name]) for name in expected)
+    first, second, joint = (results[0] for results in (ranks[0]['alone'], ranks[1]['alone'], ranks[0]['joint']))
+    assert not torch.allclose(first['running_mean'], second['running_mean'], atol=0.1)
+    assert not torch.allclose(first['out'], joint['out'], atol=0.1)
+
+
+def test_a_single_process_needs_no_group():
+    x = joint_batch(0, 2, 4).float()
+    assert torch.equal(MomentumBN(3, sync=True)(x), MomentumBN(3)(x))
