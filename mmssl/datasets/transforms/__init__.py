@@ -1,9 +1,12 @@
 """What happens to a sample between the file and the network."""
 
+from mmssl.datasets.transforms.affine_view import AffineView
 from mmssl.datasets.transforms.color_jitter import RandomColorJitter
 from mmssl.datasets.transforms.evaluate_at_input_size import EvaluateAtInputSize
 from mmssl.datasets.transforms.loading import LoadImage, LoadSegAnnotations
+from mmssl.datasets.transforms.pack_pixel_views import PackPixelViews
 from mmssl.datasets.transforms.pack_unlabeled_inputs import PackUnlabeledInputs
+from mmssl.datasets.transforms.pixel_views import PixelViews
 from mmssl.datasets.transforms.pretext import (
     ColorizationTarget,
     JigsawTarget,
@@ -17,6 +20,7 @@ from mmssl.datasets.transforms.street_scene_loading import LoadStreetScene
 from mmssl.datasets.transforms.valid_region import MarkValidRegion
 
 __all__ = [
+    'AffineView',
     'RandomColorJitter',
     'ColorizationTarget',
     'EvaluateAtInputSize',
@@ -26,8 +30,10 @@ __all__ = [
     'LoadStreetScene',
     'MarkValidRegion',
     'OtsuTarget',
+    'PackPixelViews',
     'PackPretextInputs',
     'PackUnlabeledInputs',
+    'PixelViews',
     'RandomTranslate',
     'RelativePatchTarget',
     'RotationTarget',

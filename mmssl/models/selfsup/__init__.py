@@ -1,5 +1,6 @@
 """Self-supervised models that the hosts lack or do differently."""
 
+from .erasing import BatchRandomErasing, BatchRandomPatchedErasing
 from .simclr import NTXentSimCLR
 
-__all__ = ['NTXentSimCLR']
+__all__ = ['BatchRandomErasing', 'BatchRandomPatchedErasing', 'NTXentSimCLR']
