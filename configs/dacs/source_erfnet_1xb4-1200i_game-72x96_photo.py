@@ -9,6 +9,6 @@ model = dict(
     decode_head=dict(num_classes=11, loss_decode=dict(class_weight=None)))  # S2 has no class weights
 custom_hooks = [dict(type='mmssl.FoldNormHook')]
 optim_wrapper = dict(optimizer=dict(lr=1e-3))  # twice the schedule's, for so few steps
-param_scheduler = [dict(type='PolyLR', power=0.9, eta_min=0, begin=0, end=300, by_epoch=False)]
-train_cfg = dict(max_iters=300, val_interval=150)
-default_hooks = dict(logger=dict(interval=50), checkpoint=dict(interval=150))
+param_scheduler = [dict(type='PolyLR', power=0.9, eta_min=0, begin=0, end=1200, by_epoch=False)]
+train_cfg = dict(max_iters=1200, val_interval=400)
+default_hooks = dict(logger=dict(interval=50), checkpoint=dict(interval=400))

@@ -1,6 +1,6 @@
-# DACS from street scenes in the look of a game to CamVid.
-_base_ = ['./source_erfnet_1xb4-300i_game-72x96_camvid.py', '../_base_/semi/dacs.py']
-model = dict(_base_.semi, _delete_=True, segmentor=_base_.model, burn_in=90)
+# DACS from street scenes in the look of a game to street scenes in the look of a camera.
+_base_ = ['./source_erfnet_1xb4-1200i_game-72x96_photo.py', '../_base_/semi/dacs.py']
+model = dict(_base_.semi, _delete_=True, segmentor=_base_.model, burn_in=360)
 train_dataloader = dict(
     sampler=dict(type='mmssl.PairedInfiniteSampler'),
     dataset=dict(
