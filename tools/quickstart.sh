@@ -18,7 +18,7 @@ usage: bash tools/quickstart.sh [options] [-- options of tools/train.py]
 
 Makes the environment (tools/setup_env.sh), trains ERFNet on procedural street scenes twice, tests both
 networks on the same scenes and compares them: supervised with the masks of a few scenes, and ClassMix
-with the same masks and the other scenes without theirs. About 11 minutes on 2 cores after the
+with the same masks and the other scenes without theirs. About 5 minutes on 2 cores after the
 installation. Leaves in work_dirs/quickstart:
   comparison.txt           IoU of each class, supervised, ClassMix, and the difference
   comparison.json          the same numbers, configs, seeds, and the seconds of each part

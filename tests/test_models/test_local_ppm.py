@@ -173,6 +173,20 @@ def test_frame_size_by_config():
     assert 'frame_size=(7, 7), gamma=2, normalize_values=True' in repr(ppm)
 
 
+def test_options_are_those_of_ppm():
+    options = {
+        'gamma': 3.0,
+        'transform_layers': 2,
+        'transform_norm_relu': True,
+        'normalize_values': False,
+        'norm_cfg': {'type': 'GN', 'num_groups': 2},
+    }
+    local, whole = built((3, 3), **options), PPM(in_channels=6, **options)
+    assert [type(part) for part in local.transform] == [type(part) for part in whole.transform]
+    assert len(local.transform) == 6
+    assert (local.gamma, local.normalize_values) == (3, False)
+
+
 def test_wrong_options_and_maps_are_one_line():
     with pytest.raises(ValueError, match='LocalPPM: map of 7x6 pixels, expected at least one frame of 7x7'):
         built((7, 7))(noise(1, 6, 7, 6))

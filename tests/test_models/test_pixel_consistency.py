@@ -303,6 +303,7 @@ def test_sums_of_maps_of_different_sizes():
 def test_builds_by_config(mmseg_scope):
     loss = MODELS.build({'type': 'mmssl.PixelConsistencyLoss', 'average': 'overlapping', 'loss_weight': 2.0})
     assert repr(loss) == "PixelConsistencyLoss(threshold=0.7, average='overlapping', loss_weight=2.0)"
+    assert repr(PixelConsistencyLoss()) == "PixelConsistencyLoss(threshold=0.7, average='all', loss_weight=1.0)"
 
 
 def test_wrong_options_and_input_are_one_line():
