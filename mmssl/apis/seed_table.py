@@ -74,7 +74,7 @@ def read_seed_run(work_dir: str | Path, keys: Sequence[str]) -> SeedRun:
 
     Raises:
         FileNotFoundError: no config or no log.
-        ValueError: several configs, no validation, or a validation with none of the keys.
+        ValueError: several configs, a config without a seed, no validation, or one with none of the keys.
     """
     configs = sorted(Path(work_dir).glob('*.py'))
     if not configs:
@@ -86,11 +86,14 @@ def read_seed_run(work_dir: str | Path, keys: Sequence[str]) -> SeedRun:
     if not found:
         has = ', '.join(curves.val) or 'no validation'
         raise ValueError(f'{work_dir}: none of {", ".join(keys)} in the validations, which have: {has}')
+    seed = load_config(str(configs[0])).get('randomness', {}).get('seed')
+    if seed is None:
+        raise ValueError(f'{configs[0]}: no randomness.seed, expected the seed of the run')
     times = curves.train.get('time', [])
     steps = [0, *(step for step, _ in times)]
     return SeedRun(
         recipe=configs[0].stem,
-        seed=load_config(str(configs[0])).get('randomness', {}).get('seed'),
+        seed=seed,
         step=max(points[-1][0] for points in found.values()),
         values={key: points[-1][1] for key, points in found.items()},
         seconds=sum(time * (step - before) for before, (step, time) in zip(steps, times, strict=False)),

@@ -12,6 +12,7 @@ COMPLETE = {'torch': '2.12.1', 'mmengine': '0.10.7', 'mmcv': '2.1.0', 'mmsegment
 MODULES = {name: host.module for host in HOSTS.values() for name in host.ranges} | {
     'mmcv-lite': 'mmcv',
     'transformers': 'transformers',
+    'pycocotools': 'pycocotools',
 }
 
 
@@ -138,7 +139,7 @@ def test_fork_of_mmcv_needs_fork_of_mmseg(install, segmentation, refused):
 
 @pytest.mark.parametrize(('version', 'accepted'), [('4.55.4', True), ('4.56.2', False), ('5.17.0', False)])
 def test_transformers_that_mmpretrain_does_not_import_beside(install, version, accepted):
-    install({'mmpretrain': '1.2.0', 'transformers': version})
+    install({'mmpretrain': '1.2.0', 'transformers': version, 'pycocotools': '2.0.11'})
     problem = find_problem(HOSTS['mmpretrain'])
     if accepted:
         assert problem is None
@@ -147,6 +148,11 @@ def test_transformers_that_mmpretrain_does_not_import_beside(install, version, a
             f'mmpretrain 1.2.0 does not import beside transformers {version}, expected none or transformers<4.56: '
             "pip install 'transformers<4.56'"
         )
+
+
+def test_transformers_without_pycocotools_is_not_imported_by_mmpretrain(install):
+    install({'mmpretrain': '1.2.0', 'transformers': '5.17.0'})
+    assert find_problem(HOSTS['mmpretrain']) is None
 
 
 def test_metadata_without_files(install):

@@ -83,6 +83,9 @@ def test_what_is_no_finished_training(tool, run, tmp_path):
         tool.main([folder, '--baseline', 'other'])
     with pytest.raises(ValueError, match=r'--keys teacher/mIoU: not in the validations of plain'):
         tool.main([folder, run('mixed', 0, 1.0, teacher=2.0), '--keys', 'teacher/mIoU', 'mIoU'])
+    (tmp_path / 'mixed-0' / 'mixed.py').write_text('randomness = dict()\n')
+    with pytest.raises(ValueError, match=r'mixed\.py: no randomness\.seed'):
+        read_seed_run(tmp_path / 'mixed-0', ['mIoU'])
     (tmp_path / 'plain-0' / 'other.py').touch()
     with pytest.raises(ValueError, match=r'plain-0: 2 configs found'):
         read_seed_run(folder, ['mIoU'])
