@@ -1,7 +1,7 @@
 """Stand-ins for data: for tests of this package and of what builds on it, and for measurements."""
 
 import torch
-from mmengine.structures import PixelData
+from mmengine.structures import BaseDataElement, PixelData
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
@@ -82,3 +82,21 @@ def paired_batch(num_classes: int, *, batch_size: int = 2, size: tuple[int, int]
     for sample in branches['unlabeled']['data_samples']:
         del sample.gt_sem_seg
     return {key: {name: branch[key] for name, branch in branches.items()} for key in ('inputs', 'data_samples')}
+
+
+def pixel_views_batch(*, batch_size: int = 2, side: int = 64, seed: int = 0) -> dict:
+    """A batch as the pipeline of ``mmssl.PixelViews`` and the default collation give it: noise, and views that overlap.
+
+    Args:
+        batch_size: number of images.
+        side: of the square views in pixels, those of the original image; view 2 is shifted by a fifth of it.
+        seed: of the draws.
+
+    Returns:
+        ``inputs``, two (B, 3, side, side) uint8, and ``data_samples`` with ``boxes`` and ``affine`` (no change).
+    """
+    boxes = torch.tensor([[0.0, 0, side, side], [side / 5, 0, side * 6 / 5, side]])
+    affine = torch.eye(2, 3).repeat(2, 1, 1)
+    samples = [BaseDataElement(metainfo={'boxes': boxes.clone(), 'affine': affine.clone()}) for _ in range(batch_size)]
+    images = synthetic_images((side, side), 2 * batch_size, seed)
+    return {'inputs': [torch.stack(images[:batch_size]), torch.stack(images[batch_size:])], 'data_samples': samples}

@@ -1,4 +1,4 @@
-"""Keep the teacher of a semi-supervised model."""
+"""Keep the teacher of a semi-supervised or self-supervised model."""
 
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
@@ -17,7 +17,8 @@ class MeanTeacherHook(Hook):
     when training starts, after initialisation, ``load_from`` and ``WeightTransferHook``, and again at the end of the
     model's ``burn_in``; a resumed run keeps the teacher of its checkpoint.
 
-    Before each iteration it also tells the model the iteration and the seed of the run, by which masks are drawn.
+    Before each iteration it also tells the model the iteration and the seed of the run, by which masks are drawn, and
+    before the first one it tells the teacher how many updates there will be, for a weight that rises until the end.
 
     mmdet's hook of that name never copies the buffers, not even at first, and updates after every iteration.
 
@@ -42,7 +43,10 @@ class MeanTeacherHook(Hook):
         if not self._resumed and runner.iter == 0:
             model.teacher.synchronize(model.student)
         wrapper = runner.optim_wrapper
-        for one in wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]:
+        wrappers = list(wrapper.values()) if isinstance(wrapper, OptimWrapperDict) else [wrapper]
+        accumulated = min(one._accumulative_counts for one in wrappers)
+        model.teacher.plan(max(1, (runner.max_iters - model.burn_in) // accumulated))
+        for one in wrappers:
             one.optimizer.register_step_post_hook(self._remember_step)
 
     def _remember_step(self, optimizer, args, kwargs) -> None:

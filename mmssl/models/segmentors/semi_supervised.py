@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 import torch
-from mmengine.dist import get_rank
 from mmseg.models.segmentors.base import BaseSegmentor
 from torch import Tensor, nn
 
 from mmssl.errors import DataError
 from mmssl.registry import MODELS
 
+from ..draw_seed import draw_seed
 from ..losses.consistency import IGNORE_INDEX
 from ..teachers.mean_teacher import MeanTeacher
 from .mix_record import MixRecord
@@ -135,8 +134,7 @@ class SemiSupervisedSegmentor(BaseSegmentor):
             seed: of the run, at least 0.
         """
         self.iteration = iteration
-        (drawn,) = np.random.SeedSequence([seed, get_rank(), iteration]).generate_state(1, np.uint64)
-        self._draw_seed = int(drawn >> 1)
+        self._draw_seed = draw_seed(seed, iteration)
 
     def loss(self, inputs: dict[str, Tensor], data_samples: dict[str, list]) -> dict[str, Tensor]:
         """Losses of a paired batch; no weight of the model changes.

@@ -1,12 +1,15 @@
 """A teacher whose weights are a running mean of the student's (S2, section 2.5.5)."""
 
 import copy
+import math
 from collections.abc import Iterable
 
 import torch
 from mmengine.dist import all_reduce_params, get_world_size
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+
+from mmssl.errors import DataError
 
 BUFFERS = ('ema', 'copy', 'own')
 MODES = ('eval', 'train', 'train_norm')
@@ -18,6 +21,17 @@ def ramped_alpha(step: int, alpha: float) -> float:
     The first update copies the student, and until ``alpha`` is reached the teacher is the plain mean of its students.
     """
     return min(1 - 1 / (step + 1), alpha)
+
+
+def rising_alpha(step: int, total: int, start: float, end: float) -> float:
+    """Weight of the old value at the update number ``step`` (0, 1, ...) of ``total``: a cosine from start to end.
+
+        end - (end - start) * (cos(pi * step / total) + 1) / 2
+
+    As BYOL and PixPro have it (S1, section 2.4; the released code of PixPro goes from 0.99 to 1). Beyond ``total`` the
+    end is kept.
+    """
+    return end - (end - start) * (math.cos(math.pi * min(step / total, 1)) + 1) / 2
 
 
 class MeanTeacher(nn.Module):
@@ -34,6 +48,8 @@ class MeanTeacher(nn.Module):
     Args:
         student: what is copied; its weights at this moment do not matter, ``synchronize`` takes them later.
         alpha: weight of the old value, 0 to 1.
+        end_alpha: the weight rises to this at the end of the training (:func:`rising_alpha`), ``alpha`` to 1; None
+            keeps ``alpha``. ``MeanTeacherHook`` tells the number of updates.
         ramp: whether the weight starts from 0 (:func:`ramped_alpha`).
         buffers: of floating point (running statistics of batch normalisation): ``'ema'`` averages them like the
             weights, ``'copy'`` takes the student's, ``'own'`` leaves those that the teacher's forward passes make,
@@ -41,28 +57,44 @@ class MeanTeacher(nn.Module):
         mode: ``'eval'``: always in evaluation mode. ``'train'``: in training mode while the model trains, so that it
             normalises with the batch and drops out, as in the released code of ClassMix and DACS. ``'train_norm'``:
             batch normalisation alone is in training mode.
+        network: used in the place of a copy, where the teacher has other layers: parameters and buffers of the same
+            names and shapes, for example with ``mmssl.MomentumBN`` for BN.
 
     Raises:
-        ValueError: on values outside of these.
+        ValueError: on values outside of these; a network whose names or shapes are not the student's.
     """
 
     def __init__(
-        self, student: nn.Module, *, alpha: float = 0.99, ramp: bool = True, buffers: str = 'ema', mode: str = 'eval'
+        self,
+        student: nn.Module,
+        *,
+        alpha: float = 0.99,
+        end_alpha: float | None = None,
+        ramp: bool = True,
+        buffers: str = 'ema',
+        mode: str = 'eval',
+        network: nn.Module | None = None,
     ):
         super().__init__()
         if not 0 <= alpha <= 1:
             raise ValueError(f'MeanTeacher: alpha={alpha}, expected 0 to 1')
+        if end_alpha is not None and not alpha <= end_alpha <= 1:
+            raise ValueError(f'MeanTeacher: end_alpha={end_alpha}, expected alpha={alpha} to 1')
         if buffers not in BUFFERS:
             raise ValueError(f'MeanTeacher: buffers={buffers!r}, expected one of {BUFFERS}')
         if mode not in MODES:
             raise ValueError(f'MeanTeacher: mode={mode!r}, expected one of {MODES}')
         if buffers == 'own' and mode == 'eval':
             raise ValueError("MeanTeacher: buffers='own' with mode='eval' never change, expected mode 'train_norm'")
+        if network is not None:
+            self._pairs(student.state_dict().items(), network.state_dict().items())
         self.alpha = alpha
+        self.end_alpha = end_alpha
+        self.total_steps: int | None = None
         self.ramp = ramp
         self.buffer_policy = buffers
         self.mode = mode
-        self.model = copy.deepcopy(student).requires_grad_(False)
+        self.model = (copy.deepcopy(student) if network is None else network).requires_grad_(False)
         self.register_buffer('steps', torch.zeros((), dtype=torch.int64))
         self._steps: int | None = 0  # read from the buffer where it may have changed, so that no step waits for it
         self.ready = False
@@ -84,6 +116,23 @@ class MeanTeacher(nn.Module):
         if self._steps is None:
             self._steps = int(self.steps)
         return self._steps
+
+    def plan(self, total_steps: int) -> None:
+        """Tell how many updates the training has, which ``end_alpha`` needs."""
+        self.total_steps = total_steps
+
+    def current_alpha(self) -> float:
+        """Weight of the old value at the next update, 0 to 1.
+
+        Raises:
+            DataError: ``end_alpha`` without a ``plan``.
+        """
+        alpha = self.alpha
+        if self.end_alpha is not None:
+            if self.total_steps is None:
+                raise DataError('MeanTeacher: end_alpha without the number of updates, expected mmssl.MeanTeacherHook')
+            alpha = rising_alpha(self.num_steps, self.total_steps, self.alpha, self.end_alpha)
+        return ramped_alpha(self.num_steps, alpha) if self.ramp else alpha
 
     @torch.no_grad()
     def synchronize(self, student: nn.Module) -> None:
@@ -107,7 +156,7 @@ class MeanTeacher(nn.Module):
         Raises:
             ValueError: naming the first tensor that is missing or has another shape.
         """
-        weight = 1 - (ramped_alpha(self.num_steps, self.alpha) if self.ramp else self.alpha)
+        weight = 1 - self.current_alpha()
         _lerp(self._pairs(student.named_parameters(), self.model.named_parameters()), weight)
         if self.buffer_policy != 'own':
             pairs = self._pairs(student.named_buffers(), self.model.named_buffers())
