@@ -74,7 +74,9 @@ def slow_loss(online, target, boxes, side):
         centres, diagonals = [], []
         for x1, y1, x2, y2 in boxes[b].double().tolist():
             step_x, step_y = (x2 - x1) / side, (y2 - y1) / side
-            centres.append([(x1 + (j + 0.5) * step_x, y1 + (i + 0.5) * step_y) for i in range(side) for j in range(side)])
+            centres.append(
+                [(x1 + (j + 0.5) * step_x, y1 + (i + 0.5) * step_y) for i in range(side) for j in range(side)]
+            )
             diagonals.append(math.hypot(step_x, step_y))
         y, x = ([one[b].flatten(1).double() for one in maps] for maps in (online, target))
         terms = []
