@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from mmssl.models.teachers.mean_teacher import MeanTeacher, ramped_alpha
+from mmssl.errors import DataError
+from mmssl.models.layers.momentum_bn import MomentumBN
+from mmssl.models.teachers.mean_teacher import MeanTeacher, ramped_alpha, rising_alpha
 
 
 def make_student():
@@ -150,3 +152,59 @@ def test_weights_are_paired_by_name():
 def test_mistakes_are_named(options, text):
     with pytest.raises(ValueError, match=text):
         MeanTeacher(make_student(), **options)
+
+
+def test_rising_weight():
+    found = [rising_alpha(step, 90, 0.9, 1.0) for step in (0, 30, 45, 60, 90, 500)]
+    assert found == pytest.approx([0.9, 0.925, 0.95, 0.975, 1, 1])
+    assert rising_alpha(7, 10, 0.99, 0.99) == 0.99
+
+
+def test_updates_with_a_rising_weight():
+    """Half of the way the weight is the mean of start and end; at the end nothing moves."""
+    student = make_student()
+    teacher = MeanTeacher(student, alpha=0.5, end_alpha=1.0, ramp=False, buffers='copy')
+    teacher.synchronize(student)
+    with pytest.raises(DataError, match='end_alpha without the number of updates'):
+        teacher.update(student)
+    teacher.plan(2)
+    for weight in (0.5, 0.75, 1.0):
+        before = teacher.model[0].weight.clone()
+        train_a_little(student)
+        teacher.update(student)
+        expected = weight * before + (1 - weight) * student[0].weight
+        torch.testing.assert_close(teacher.model[0].weight, expected, rtol=0, atol=1e-6)
+
+
+def test_a_network_of_its_own():
+    student = make_student()
+    network = nn.Sequential(nn.Conv2d(2, 3, 1), MomentumBN(3), nn.Dropout(0.5))
+    teacher = MeanTeacher(student, network=network, buffers='own', mode='train', ramp=False, alpha=0.75)
+    assert teacher.model is network and not any(p.requires_grad for p in network.parameters())
+    train_a_little(student)
+    teacher.synchronize(student)
+    assert all(torch.equal(value, student.state_dict()[name]) for name, value in network.state_dict().items())
+    with torch.no_grad():
+        student[1].weight.add_(4)
+    before = network[1].running_mean.clone()
+    teacher.update(student)
+    torch.testing.assert_close(network[1].weight, student[1].weight - 3)
+    assert torch.equal(network[1].running_mean, before)
+
+
+@pytest.mark.parametrize(
+    ('network', 'message'),
+    [
+        (nn.Sequential(nn.Conv2d(2, 3, 1), nn.GroupNorm(1, 3)), 'teacher has no 1.running_'),
+        (nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3)), r'0.weight is \(3, 2, 1, 1\) in the student'),
+    ],
+)
+def test_a_network_that_does_not_fit(network, message):
+    with pytest.raises(ValueError, match=message):
+        MeanTeacher(make_student(), network=network)
+
+
+@pytest.mark.parametrize('end', [0.4, 1.1])
+def test_end_outside_of_its_range(end):
+    with pytest.raises(ValueError, match=f'end_alpha={end}, expected alpha=0.5 to 1'):
+        MeanTeacher(make_student(), alpha=0.5, end_alpha=end)

@@ -11,7 +11,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmssl.models.backbones.erfnet import ERFNetEncoder
 from mmssl.models.decode_heads.erfnet_head import ERFNetDecodeHead
-from mmssl.models.layers.momentum_bn import MomentumBN, momentum_bn_coefficient, set_momentum_bn_coefficient
+from mmssl.models.layers.momentum_bn import MomentumBN
+from mmssl.models.layers.momentum_bn_schedule import momentum_bn_coefficient, set_momentum_bn_coefficient
 from mmssl.registry import MODELS
 
 RULES = ['cosine', 'linear']

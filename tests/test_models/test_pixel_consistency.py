@@ -7,13 +7,8 @@ import pytest
 import torch
 from torch.autograd import gradcheck
 
-from mmssl.models.losses.pixel_consistency import (
-    PixelConsistencyLoss,
-    cell_centres,
-    cosine_sums,
-    pixel_consistency,
-    positive_pairs,
-)
+from mmssl.models.losses.pixel_consistency import PixelConsistencyLoss, cosine_sums, pixel_consistency
+from mmssl.models.losses.positive_pairs import centres_in_image, positive_pairs
 from mmssl.registry import MODELS
 
 
@@ -72,8 +67,8 @@ def slow_loss(online, target, pairs, average):
     return sum(known) / (len(losses) if average == 'all' else max(len(known), 1)), losses
 
 
-def test_cell_centres_by_hand():
-    x, y = cell_centres(torch.tensor([[10.0, 20, 50, 26], [50, 20, 10, 26]]), (3, 4))
+def test_centres_in_image_by_hand():
+    x, y = centres_in_image(torch.tensor([[10.0, 20, 50, 26], [50, 20, 10, 26]]), (3, 4))
     assert x.tolist() == [[15, 25, 35, 45], [45, 35, 25, 15]]
     assert y.tolist() == [[21, 23, 25]] * 2
 

@@ -3,7 +3,7 @@
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
-from mmssl.models.layers.momentum_bn import momentum_bn_coefficient, set_momentum_bn_coefficient
+from mmssl.models.layers.momentum_bn_schedule import momentum_bn_coefficient, set_momentum_bn_coefficient
 from mmssl.registry import HOOKS
 
 

@@ -1,56 +1,13 @@
 """Batch normalisation that follows a moving average of the statistics already in training (S1, equation 2.8)."""
 
-import math
-
 import torch
-import torch.nn.functional as F
-from mmengine.dist import all_reduce, get_rank, get_world_size
-from torch import Tensor, nn
+from mmengine.dist import get_world_size
+from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmssl.registry import MODELS
 
-# How far a schedule has come, 0 to 1, at a share of the training.
-RULES = {'cosine': lambda share: (1 - math.cos(math.pi * share)) / 2, 'linear': lambda share: share}
-
-
-def momentum_bn_coefficient(
-    step: int, total: int, *, start: float = 0.0, end: float = 1.0, rule: str = 'cosine'
-) -> float:
-    """Weight of the past at a step of the training: ``start + (end - start) * progress``.
-
-    ``progress`` is (1 - cos(pi * step / total)) / 2 or step / total. The defaults are those of the released code of
-    Momentum^2 Teacher: the batch alone at the start, at the end the past alone. S1 names no schedule.
-
-    Args:
-        step: from 0; beyond ``total`` the end is kept.
-        total: steps of the training.
-        start: value at step 0, 0 to 1.
-        end: value at step ``total``, 0 to 1.
-        rule: ``'cosine'`` or ``'linear'``.
-
-    Returns:
-        0 to 1, for :func:`set_momentum_bn_coefficient`.
-
-    Raises:
-        ValueError: on values outside of these.
-    """
-    if rule not in RULES:
-        raise ValueError(f'momentum_bn_coefficient: rule={rule!r}, expected one of {sorted(RULES)}')
-    if step < 0 or total < 1:
-        raise ValueError(f'momentum_bn_coefficient: step={step} of total={total}, expected 0 or more of at least 1')
-    if not (0 <= start <= 1 and 0 <= end <= 1):
-        raise ValueError(f'momentum_bn_coefficient: start={start}, end={end}, expected 0 to 1')
-    progress = RULES[rule](min(step / total, 1))
-    return start * (1 - progress) + end * progress
-
-
-def set_momentum_bn_coefficient(module: nn.Module, value: float) -> int:
-    """Set the coefficient of every ``MomentumBN`` in ``module``, and return how many there are."""
-    layers = [layer for layer in module.modules() if isinstance(layer, MomentumBN)]
-    for layer in layers:
-        layer.set_coefficient(value)
-    return len(layers)
+from .joint_statistics import joint_statistics
 
 
 def moving_average(past: Tensor, batch: Tensor, known: Tensor, momentum: float) -> Tensor:
@@ -66,42 +23,6 @@ def moving_average(past: Tensor, batch: Tensor, known: Tensor, momentum: float) 
         (C,), as ``batch``.
     """
     return torch.lerp(torch.where(known, past, batch), batch, momentum)
-
-
-class SumOfRanks(torch.autograd.Function):
-    """Sum of a tensor over the ranks, with the gradient of the sum of the ranks' losses (torch deprecated its own)."""
-
-    @staticmethod
-    def forward(ctx, x: Tensor) -> Tensor:  # noqa: D102
-        x = x.clone(memory_format=torch.contiguous_format)
-        all_reduce(x)
-        return x
-
-    @staticmethod
-    def backward(ctx, gradient: Tensor) -> Tensor:  # noqa: D102
-        return SumOfRanks.apply(gradient)
-
-
-def joint_statistics(mean: Tensor, var: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Statistics of all ranks' values taken together, the same to the bit on all ranks, and differentiable.
-
-    Args:
-        mean: (C,), of this rank.
-        var: (C,), of this rank, biased.
-        count: values a channel on this rank; ranks may differ.
-
-    Returns:
-        Mean (C,), biased variance (C,) and number of values () of all ranks. A gradient is that of the sum of the
-        ranks' losses, as with torch's ``SyncBatchNorm``.
-    """
-    own = torch.cat([mean, var, mean.new_full((1,), count)])
-    # One row a rank. A sum of one value and zeros gathers them exactly, in a single exchange.
-    rows = SumOfRanks.apply(F.pad(own[None], (0, 0, get_rank(), get_world_size() - get_rank() - 1)))
-    means, variances, counts = rows.split([len(mean), len(mean), 1], dim=1)
-    total = counts.detach().sum()
-    shares = counts.detach() / total
-    joint = (shares * means).sum(0)
-    return joint, (shares * (variances + (means - joint) ** 2)).sum(0), total
 
 
 @MODELS.register_module()
@@ -130,7 +51,7 @@ class MomentumBN(_BatchNorm):
       number of the step.
 
     Deviations: the released code multiplies an unbiased variance by n / (n - 1) again, counts two forward passes as one
-    batch (here ``forwards_per_update=2``), and has a schedule (here :func:`momentum_bn_coefficient`).
+    batch (here ``forwards_per_update=2``), and has a schedule (here ``mmssl.MomentumBNHook``).
 
     A Runner's ``sync_bn`` turns every batch normalisation into torch's ``SyncBatchNorm``, this one too: leave it unset.
 

@@ -11,7 +11,7 @@ from mmssl.errors import DataError
 from mmssl.registry import MODELS
 
 from ..draw_seed import draw_seed
-from ..losses.pixel_consistency import positive_pairs
+from ..losses.positive_pairs import positive_pairs
 from ..teachers.mean_teacher import MeanTeacher
 from .erasing import normalised_black
 from .feature_std import feature_std
