@@ -235,6 +235,17 @@ def test_nothing_moves_while_gradients_are_accumulated(tmp_path):
     assert [int(state['teacher.steps']) for state in watch.after] == [0, 0, 1, 1, 1, 2]
 
 
+@pytest.mark.parametrize(('accumulated', 'burn_in', 'updates'), [(1, 0, 7), (3, 0, 3), (1, 2, 5)])
+def test_the_teacher_is_told_how_many_updates_there_will_be(tmp_path, accumulated, burn_in, updates):
+    """A weight that rises to 1 gets there with the last update: the next one would move nothing."""
+    wrapper = {'optimizer': {'type': 'SGD', 'lr': 0.05}, 'accumulative_counts': accumulated}
+    model = semi_cfg(burn_in=burn_in, teacher={'alpha': 0.5, 'end_alpha': 1.0, 'ramp': False})
+    runner = make_runner(tmp_path, model=model, wrapper=wrapper, iters=7)
+    runner.train()
+    assert runner.model.teacher.total_steps == runner.model.teacher.num_steps == updates
+    assert runner.model.teacher.current_alpha() == 1.0
+
+
 class ScaledOptimWrapper(OptimWrapper):
     """Loss scaling as AmpOptimWrapper has it, which needs an accelerator; the second loss overflows."""
 

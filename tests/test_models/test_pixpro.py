@@ -297,6 +297,28 @@ def test_mmpretrain_backbones():
     assert model.record.online[0].shape == (3, CHANNELS, 4, 4)
 
 
+VIT = {
+    'type': 'VisionTransformer',
+    'arch': {'embed_dims': 16, 'num_layers': 1, 'num_heads': 2, 'feedforward_channels': 16},
+    'img_size': SIDE,
+    'patch_size': 16,
+    'out_type': 'featmap',
+}
+
+
+def test_a_transformer_backbone_without_batch_norm():
+    """Its maps are compared like those of others; the target has no statistics of its own."""
+    model = build(backbone=VIT).train()
+    model.wants_record = True
+    losses = model(**batch(model), mode='loss')
+    losses['loss_consistency'].backward()
+    assert model.record.online[0].shape == (3, CHANNELS, 4, 4)
+    assert model.student.backbone.patch_embed.projection.weight.grad.any()
+    model = build(backbone={**VIT, 'out_type': 'cls_token'}).train()
+    with pytest.raises(ValueError, match=r'VisionTransformer gives \(3, 16\), expected maps'):
+        model(**batch(model), mode='loss')
+
+
 @pytest.mark.parametrize(
     ('change', 'error', 'match'),
     [

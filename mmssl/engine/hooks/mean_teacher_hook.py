@@ -1,5 +1,7 @@
 """Keep the teacher of a semi-supervised or self-supervised model."""
 
+import math
+
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapperDict
@@ -45,7 +47,7 @@ class MeanTeacherHook(Hook):
         wrapper = runner.optim_wrapper
         wrappers = list(wrapper.values()) if isinstance(wrapper, OptimWrapperDict) else [wrapper]
         accumulated = min(one._accumulative_counts for one in wrappers)
-        model.teacher.plan(max(1, (runner.max_iters - model.burn_in) // accumulated))
+        model.teacher.plan(max(1, math.ceil((runner.max_iters - model.burn_in) / accumulated)))
         for one in wrappers:
             one.optimizer.register_step_post_hook(self._remember_step)
 

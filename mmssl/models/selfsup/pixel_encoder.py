@@ -1,5 +1,7 @@
 """Backbone and projector as one network (S1, section 3.1)."""
 
+from collections.abc import Sequence
+
 from mmengine.model import BaseModule
 from torch import Tensor
 
@@ -27,13 +29,22 @@ class PixelEncoder(BaseModule):
         """(B, 3, H, W), float -> (B, C, h, w), float.
 
         Raises:
-            ValueError: the neck gives something else, such as a vector for each image.
+            ValueError: backbone or neck give something else, such as a vector for each image.
         """
-        out = self.neck(self.backbone(images))
-        out = out if isinstance(out, Tensor) else out[-1]
-        if out.dim() != 4:
-            raise ValueError(f'PixelEncoder: the neck gives {tuple(out.shape)}, expected maps (B, C, h, w)')
-        return out
+        maps = self.backbone(images)
+        _check_map(self.backbone, maps)
+        projections = self.neck(maps)
+        _check_map(self.neck, projections)
+        return projections if isinstance(projections, Tensor) else projections[-1]
+
+
+def _check_map(module: BaseModule, out: Tensor | Sequence[Tensor]) -> None:
+    last = out if isinstance(out, Tensor) else out[-1]
+    if last.dim() != 4:
+        raise ValueError(
+            f'PixPro: {type(module).__name__} gives {tuple(last.shape)}, expected maps (B, C, h, w), such as those of '
+            "out_type='featmap'"
+        )
 
 
 def _with_norm(cfg: dict, norm_cfg: dict | None) -> dict:
