@@ -15,8 +15,10 @@ from mmssl.apis.config import ConfigError
 from mmssl.apis.data_folders import check_data_folders
 from mmssl.apis.pretext_classification import JigsawPictures, RelativePatchPictures, RotationPictures
 from mmssl.apis.pretext_dense import ColorizationPictures, OtsuPictures
+from mmssl.apis.pretext_pixels import PixelPictures
 from mmssl.apis.pretext_task import PretextTask
 from mmssl.apis.pretext_views import ViewPictures
+from mmssl.datasets.transforms.pixel_views import PixelViews
 from mmssl.datasets.transforms.pretext import (
     ColorizationTarget,
     JigsawTarget,
@@ -33,6 +35,7 @@ TASKS: dict[type, type[PretextTask]] = {
     OtsuTarget: OtsuPictures,
     ColorizationTarget: ColorizationPictures,
     MultiView: ViewPictures,
+    PixelViews: PixelPictures,
 }
 
 
@@ -51,18 +54,21 @@ def pipeline_steps(part) -> Iterator:
     yield from pipeline_steps(list(getattr(part, 'transforms', None) or ()))
 
 
-def find_task(dataset, source: str) -> PretextTask:
+def find_task(dataset, source: str, model_settings: dict | None = None, **options) -> PretextTask:
     """The pretext task of a dataset, told by the one transform of its pipeline that makes a target or views.
 
     Args:
         dataset: as built, wrappers included.
         source: the config and what of it, for the message.
+        model_settings: config of the model, None where there is none.
+        **options: of the task.
 
     Returns:
         The task.
 
     Raises:
         ConfigError: no such transform, or several.
+        ValueError: an option that the task does not have.
     """
     steps = list(pipeline_steps(dataset))
     found = [(step, task) for step in steps for kind, task in TASKS.items() if isinstance(step, kind)]
@@ -72,7 +78,8 @@ def find_task(dataset, source: str) -> PretextTask:
         kinds = ', '.join(kind.__name__ for kind in TASKS)
         raise ConfigError(f'{source}: no pretext task: {names or "no transform"} found, one of {kinds} expected')
     step, task = found[0]
-    return task(step, dict(dataset.metainfo))
+    before = steps[: steps.index(step)]
+    return task(step, dict(dataset.metainfo), before=before, model_settings=model_settings, **options)
 
 
 def choose_split(cfg: Config, split: str | None, source: str) -> str:

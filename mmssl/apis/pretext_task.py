@@ -39,6 +39,12 @@ class PretextTask(ABC):
     Args:
         transform: the transform of the pipeline that makes the target.
         metainfo: of the dataset.
+        before: the transforms before it.
+        model_settings: config of the model, None where there is none.
+        **options: of this task alone, named in ``option_names``.
+
+    Raises:
+        ValueError: an option that the task does not have.
     """
 
     name: str
@@ -46,10 +52,20 @@ class PretextTask(ABC):
     """Titles without a model: input and target."""
     predicted: tuple[str, ...]
     """Titles of what a model adds."""
+    option_names: tuple[str, ...] = ()
 
-    def __init__(self, transform, metainfo: dict) -> None:
+    def __init__(
+        self, transform, metainfo: dict, *, before: Sequence = (), model_settings: dict | None = None, **options
+    ) -> None:
+        unknown = [name for name in options if name not in self.option_names]
+        if unknown:
+            names = ', '.join(self.option_names) or 'none'
+            raise ValueError(f'{self.name}: option {unknown[0]} found, expected of its own: {names}')
         self.transform = transform
         self.metainfo = metainfo
+        self.before = list(before)
+        self.model_settings = model_settings or {}
+        self.options = options
 
     @abstractmethod
     def draw(self, samples: Sequence[dict], model: Module | None) -> Drawing:

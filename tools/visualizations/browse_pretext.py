@@ -6,6 +6,7 @@ Out comes one PNG. Rotation: the image, upright by the label and by the predicti
 the true and the predicted permutation solve it, pieces at a wrong place in a red frame. Relative patch: two patches,
 and the neighbour where it was and where the prediction puts it. Otsu clusters: clusters as grey levels. Colorization:
 lightness, true and predicted colours. SimCLR: two views and the view nearest to each among those of all images drawn.
+PixPro: the image with both crops, the views with their positive pairs, and the similarity of a pixel to the other view.
 A green frame means right, a red one wrong. The task is told by the transform of the pipeline that makes the target.
 """
 
@@ -43,12 +44,23 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('--seed', type=int, default=0, help='of the choice and of what the pipeline draws')
     parser.add_argument('--height', type=int, default=256, metavar='PIXELS', help='of each picture')
+    parser.add_argument(
+        '--map-size', type=int, metavar='CELLS', help='PixPro: side of the maps without a checkpoint (7)'
+    )
+    parser.add_argument(
+        '--pixel',
+        type=int,
+        nargs=2,
+        metavar=('ROW', 'COLUMN'),
+        help='PixPro: cell of view 1 (default: near the centre)',
+    )
     parser.add_argument('--device', choices=('cpu', 'cuda'), help='of the model (default: cuda where there is one)')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='override the config')
     args = parser.parse_args(argv)
-    for name, least in (('number', 1), ('height', 32), ('seed', 0)):
-        if getattr(args, name) < least:
-            parser.error(f'--{name}: {getattr(args, name)} found, a whole number from {least} expected')
+    for name, least in (('number', 1), ('height', 32), ('seed', 0), ('map_size', 1)):
+        found = getattr(args, name)
+        if found is not None and found < least:
+            parser.error(f'--{name.replace("_", "-")}: {found} found, a whole number from {least} expected')
     if args.out.suffix.lower() in ('.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp'):
         parser.error(f'--out: {args.out} found, a folder or a file that ends with .png expected')
     if args.device == 'cuda' and not torch.cuda.is_available():
@@ -70,7 +82,8 @@ def main(argv: list[str] | None = None) -> Drawing:
     cfg = load_config(args.config, args.cfg_options)
     split = choose_split(cfg, args.split, args.config)
     dataset = build_pretext_dataset(cfg, split)
-    task = find_task(dataset, f'{args.config}, {split}_dataloader')
+    options = {name: getattr(args, name) for name in ('map_size', 'pixel') if getattr(args, name) is not None}
+    task = find_task(dataset, f'{args.config}, {split}_dataloader', cfg.get('model'), **options)
     model = load_pretext_model(cfg, args.config, args.checkpoint, args.device) if args.checkpoint else None
     samples = draw_samples(dataset, args.number, args.seed)
     drawing = task.draw(samples, model)

@@ -7,8 +7,11 @@ from .freeze_hook import FreezeHook
 from .lottery_ticket_hook import LotteryTicketHook
 from .mean_teacher_hook import MeanTeacherHook
 from .mix_picture_hook import MixPictureHook
+from .momentum_bn_hook import MomentumBNHook
 from .paired_data_check_hook import PairedDataCheckHook
 from .picture_hook import PictureHook
+from .pixel_health_hook import PixelHealthHook
+from .pixel_picture_hook import PixelPictureHook
 from .pseudo_label_hook import PseudoLabelHook
 from .strict_load_hook import StrictLoadHook
 from .weight_transfer_hook import WeightTransferHook
@@ -21,8 +24,11 @@ __all__ = [
     'LotteryTicketHook',
     'MeanTeacherHook',
     'MixPictureHook',
+    'MomentumBNHook',
     'PairedDataCheckHook',
     'PictureHook',
+    'PixelHealthHook',
+    'PixelPictureHook',
     'PseudoLabelHook',
     'StrictLoadHook',
     'WeightTransferHook',

@@ -21,11 +21,11 @@ IGNORE_INDEX = 255
 PREFIX = 'train/pseudo/'
 
 
-def recording_model(runner, hook: str) -> nn.Module:
+def recording_model(runner, hook: str, expected: str = 'mmssl.SemiSupervisedSegmentor') -> nn.Module:
     """The model behind wrappers; raises ValueError, in the name of a hook, unless it leaves records."""
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     if not hasattr(model, 'wants_record'):
-        raise ValueError(f'{hook}: {type(model).__name__} leaves no record, expected mmssl.SemiSupervisedSegmentor')
+        raise ValueError(f'{hook}: {type(model).__name__} leaves no record, expected {expected}')
     return model
 
 

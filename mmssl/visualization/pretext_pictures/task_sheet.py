@@ -59,13 +59,13 @@ def task_sheet(
     height: int = 256,
     entries: Sequence[tuple[str, np.ndarray]] = (),
 ) -> np.ndarray:
-    """Lay out the panels of all samples in columns of one size, a frame around each in the colour of its verdict.
+    """Lay out the panels of all samples in columns, a frame around each in the colour of its verdict.
 
     Args:
         heading: lines at the top.
         columns: titles.
         rows: panels of each sample, as many as columns.
-        height: of a picture in pixels; its width follows from the widest of all pictures.
+        height: of a picture in pixels; the width of a column follows from the widest of its pictures.
         entries: name and (LINE, LINE, 3) uint8 swatch for a legend at the bottom, none for no legend.
 
     Returns:
@@ -78,13 +78,14 @@ def task_sheet(
         raise ValueError(
             f'task_sheet: rows of {[len(row) for row in rows]} panels found, at least one of {len(columns)} expected'
         )
-    aspect = max(panel.picture.shape[1] / panel.picture.shape[0] for row in rows for panel in row)
-    width = round(height * min(aspect, WIDEST))
-    titles = _line([write_text(title, width + 2 * FRAME) for title in columns])
+    aspects = [max(one.picture.shape[1] / one.picture.shape[0] for one in column) for column in zip(*rows, strict=True)]
+    widths = [round(height * min(aspect, WIDEST)) for aspect in aspects]
+    titles = _line([write_text(title, width + 2 * FRAME) for title, width in zip(columns, widths, strict=True)])
     strips = [write_text(text, titles.shape[1]) for text in heading]
     parts = [*strips, _space(titles.shape[1]), titles, np.full((1, titles.shape[1], 3), RULE, dtype=np.uint8)]
     for row in rows:
-        parts += [_space(titles.shape[1]), _line([_draw(panel, height, width) for panel in row])]
+        panels = [_draw(panel, height, width) for panel, width in zip(row, widths, strict=True)]
+        parts += [_space(titles.shape[1]), _line(panels)]
     if entries:
         parts += [_space(titles.shape[1]), legend(entries, titles.shape[1])]
     return np.pad(np.vstack(parts), ((SPACE, SPACE), (SPACE, SPACE), (0, 0)), constant_values=PAPER)
