@@ -9,7 +9,11 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import torchvision
 import yaml
+from mmdet.structures.bbox import HorizontalBoxes
+from mmdet.structures.mask import BitmapMasks
+from mmdet.testing import demo_mm_inputs
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.optim import build_optim_wrapper
@@ -19,6 +23,7 @@ from mmpretrain.structures import DataSample
 from mmseg.visualization import SegLocalVisualizer
 
 from mmssl.apis.config import load_config
+from mmssl.datasets.transforms.affine_view import affine_matrix
 from mmssl.models.losses.class_weights import enet_class_weights
 from mmssl.models.losses.weighted_cross_entropy import WeightedCrossEntropyLoss
 from mmssl.testing import paired_batch, segmentation_batch
@@ -32,6 +37,9 @@ RECIPES = sorted(path for path in (ROOT / 'configs').rglob('*.py') if '_base_' n
 recipe = pytest.mark.parametrize('path', RECIPES, ids=lambda path: path.stem)
 NAME = re.compile(r'^[a-z0-9-]+(_[a-z0-9-]+)?_\d+xb\d+-\d+[iek]_[a-z0-9-]+(_[a-z0-9-]+)?$')
 SEMI = 'mmssl.SemiSupervisedSegmentor'
+PIXPRO = 'mmssl.PixPro'
+# Weights of others, and what stands in them before torchvision's names of ResNet-50.
+PUBLISHED = {'pretrain/moco_v1_200ep_pretrain.pth.tar': 'encoder_q', 'pretrain/pixpro_base_r50_100ep.pth': 'encoder'}
 
 
 @recipe
@@ -61,14 +69,27 @@ def make_batch(cfg, model) -> dict:
         for sample in batch['data_samples']:
             sample.gt_ab = PixelData(data=torch.randint(-128, 128, (2, *size), dtype=torch.int8))
         return batch
+    if kind == 'MaskRCNN':
+        return demo_mm_inputs(2, [(3, 64, 64)] * 2, num_classes=80, with_mask=True)
     generator = torch.Generator().manual_seed(0)
     draw = partial(torch.randint, 0, 256, generator=generator, dtype=torch.uint8)
     if kind == 'mmssl.NTXentSimCLR':
         return {'inputs': [draw(size=(4, 3, 64, 64)), draw(size=(4, 3, 64, 64))], 'data_samples': None}
+    if kind == PIXPRO:
+        return {
+            'inputs': [draw(size=(2, 3, 112, 112)) for _ in range(2)],
+            'data_samples': [pixel_sample(), pixel_sample()],
+        }
     assert kind == 'ImageClassifier'
     patches = cfg.model.head.get('num_patches', 1)
     labels = [DataSample().set_gt_label(index % cfg.model.head.num_classes) for index in range(4)]
     return {'inputs': draw(size=(4, patches, 3, 64, 64) if patches > 1 else (4, 3, 64, 64)), 'data_samples': labels}
+
+
+def pixel_sample() -> DataSample:
+    """Two views of an image that overlap, the second flipped, the first turned by 30 degrees."""
+    affine = torch.stack([torch.from_numpy(affine_matrix(112, 112, rotation=30)), torch.eye(2, 3)]).float()
+    return DataSample(metainfo={'boxes': torch.tensor([[0.0, 0, 100, 80], [120, 10, 20, 90]]), 'affine': affine})
 
 
 def without_files(value):
@@ -87,10 +108,12 @@ def without_files(value):
 
 
 def lighter(cfg, path: Path):
-    """One recipe is stepped with ResNet-101; the others that differ in the method only have half of its layers."""
+    """One recipe is stepped with the whole ResNet; the others that differ in the method only have fewer layers."""
     segmentor = cfg.model.get('segmentor', {})
     if segmentor.get('backbone', {}).get('depth') == 101 and not path.stem.startswith('classmix_'):
         segmentor.backbone.depth = 50
+    if cfg.model.type == PIXPRO and cfg.model.backbone.get('depth') == 50 and not path.stem.startswith('pixpro-final_'):
+        cfg.model.backbone.depth, cfg.model.neck.in_channels = 18, 512
     return cfg
 
 
@@ -101,9 +124,10 @@ def take_step(cfg):
         if isinstance(module, WeightedCrossEntropyLoss) and module.scheme:
             module.set_class_weight(enet_class_weights([1 / model.num_classes] * model.num_classes))
     model.train()
-    if cfg.model.type == SEMI:
+    if cfg.model.type in (SEMI, PIXPRO):
         model.teacher.synchronize(model.student)
         model.begin_iteration(model.burn_in, 0)
+    if cfg.model.type == SEMI:
         alignment = model.strong_view.alignment
         if alignment is not None and alignment.of_labeled:
             alignment.set_target([1 / model.num_classes] * model.num_classes)
@@ -153,7 +177,7 @@ def test_hooks_and_metrics_resolve(path):
     for hook in [*cfg.get('custom_hooks', []), *cfg.default_hooks.values()]:
         HOOKS.build(hook)
     if cfg.val_evaluator:
-        METRICS.build(cfg.val_evaluator)
+        METRICS.build({**cfg.val_evaluator, **({'ann_file': None} if 'ann_file' in cfg.val_evaluator else {})})
         assert LOOPS.get(cfg.val_cfg.type), cfg.val_cfg.type
     else:
         assert cfg.val_dataloader is None and cfg.val_cfg is None
@@ -178,6 +202,13 @@ def sample_of(dataset_cfg, image: np.ndarray) -> dict:
     if dataset_cfg.type == 'mmssl.UnlabeledDataset':
         del results['gt_seg_map'], results['gt_label']
         results['seg_fields'] = []
+    if dataset_cfg.type == 'CocoDataset':
+        results |= {
+            'img_id': 0,
+            'gt_bboxes': HorizontalBoxes([[100.0, 50.0, 300.0, 200.0]]),
+            'gt_bboxes_labels': np.array([79]),
+            'gt_masks': BitmapMasks([np.ones(image.shape[:2], np.uint8)], *image.shape[:2]),
+        }
     return Compose([step for step in dataset_cfg.pipeline if 'Load' not in step.type])(results)
 
 
@@ -214,7 +245,11 @@ def check_size(cfg, inputs: torch.Tensor) -> None:
 
 def check_sample(cfg, path: Path, split: str, sample: dict) -> None:
     inputs, target = sample['inputs'], sample['data_samples']
-    if cfg.model.type == 'mmssl.NTXentSimCLR':
+    if cfg.model.type == PIXPRO:
+        assert target.boxes.shape == (2, 4) and not torch.equal(target.boxes[0], target.boxes[1])
+        warped = [not torch.equal(one, torch.eye(2, 3)) for one in target.affine]
+        assert warped == ['AffineView' in str(cfg.train_dataloader.dataset), False]
+    if cfg.model.type in ('mmssl.NTXentSimCLR', PIXPRO):
         first, second = inputs
         assert first.shape == second.shape and not torch.equal(first, second)
         assert first.dtype == torch.uint8
@@ -224,6 +259,14 @@ def check_sample(cfg, path: Path, split: str, sample: dict) -> None:
     if cfg.model.type == 'ImageClassifier':
         assert 0 <= target.gt_label.item() < cfg.model.head.num_classes
         assert inputs.shape[:-2] == ((cfg.model.head.num_patches, 3) if inputs.dim() == 4 else (3,))
+        return
+    if cfg.model.type == 'MaskRCNN':
+        long, short = map(int, path.stem.rsplit('-', 1)[1].split('x'))
+        size = sorted(inputs.shape[1:])
+        assert size[0] <= short and size[1] <= long and (size[0] == short or size[1] == long)
+        objects = target.gt_instances
+        assert objects.masks.masks.shape == (len(objects), *inputs.shape[1:])
+        assert objects.labels.min() >= 0 and objects.labels.max() < cfg.model.roi_head.bbox_head.num_classes
         return
     if split == 'train':
         check_size(cfg, inputs)
@@ -240,7 +283,7 @@ TRANSFERS = [path for path in RECIPES if 'WeightTransferHook' in Config.fromfile
 
 @pytest.mark.parametrize('path', TRANSFERS, ids=lambda path: path.stem)
 def test_sources_are_recipes_and_hold_what_the_rules_name(path, fresh_weights):
-    """Each source is the work dir of a recipe here, and its model has every tensor that the rule asks for."""
+    """Each source is the work dir of a recipe here, or published, and has every tensor that the rule asks for."""
     cfg = load_config(str(path))
     (hook,) = (hook for hook in cfg.custom_hooks if hook.type == 'mmssl.WeightTransferHook')
     rules = parse_rules(hook.rules)
@@ -256,18 +299,49 @@ def test_sources_are_recipes_and_hold_what_the_rules_name(path, fresh_weights):
 
 @pytest.fixture(scope='module')
 def fresh_weights():
-    """Untrained weights of a recipe, by its work dir."""
+    """Untrained weights of a recipe, by its work dir, or with the names of published ones."""
     cache = {}
 
     def weights(work_dir: str) -> dict:
-        if work_dir not in cache:
-            (path,) = (path for path in RECIPES if f'work_dirs/{path.stem}' == work_dir)
-            cfg = load_config(str(path))
-            init_default_scope(cfg.default_scope)
-            cache[work_dir] = MODELS.build(cfg.model).state_dict()
-        return cache[work_dir]
+        if work_dir in PUBLISHED:
+            state = torchvision.models.resnet50().state_dict()
+            return {f'{PUBLISHED[work_dir]}.{name}': value for name, value in state.items()}
+        if work_dir in cache:
+            return cache[work_dir]
+        (path,) = (path for path in RECIPES if f'work_dirs/{path.stem}' == work_dir)
+        cfg = load_config(str(path))
+        init_default_scope(cfg.default_scope)
+        state = MODELS.build(cfg.model).state_dict()
+        if cfg.model.type != PIXPRO:  # two ResNet-50 with projectors are a quarter of a gigabyte
+            cache[work_dir] = state
+        return state
 
     return weights
+
+
+@pytest.mark.parametrize('method', ['pixpro', 'pixpro-attention'])
+def test_lars_leaves_norms_biases_and_gamma_alone(method):
+    """What has less than two dimensions is neither scaled by LARS nor decayed, as in the released code of PixPro."""
+    path = ROOT / f'configs/pixpro/{method}_r50_1xb64-30e_in1k-224x224.py'
+    cfg = lighter(load_config(str(path)), path)
+    init_default_scope(cfg.default_scope)
+    groups = build_optim_wrapper(MODELS.build(cfg.model), cfg.optim_wrapper).optimizer.param_groups
+    left = [(group.get('lars_exclude', False), group['weight_decay']) for group in groups]
+    assert left == [(True, 0) if group['params'][0].dim() < 2 else (False, 4e-4) for group in groups]
+    assert len(set(left)) == 2
+
+
+def test_fcn16_is_the_network_of_the_thesis():
+    """S1, section 4.1.3: stride 16; dilation 2 in the last stage and 6 in the two convolutions of the head."""
+    cfg = load_config(str(ROOT / 'configs/pixpro/fcn16-random_r50_1xb7-100e_cityscapes-768x768.py'))
+    init_default_scope(cfg.default_scope)
+    model = MODELS.build(cfg.model).eval()
+    convolutions = {name: module for name, module in model.named_modules() if isinstance(module, torch.nn.Conv2d)}
+    dilated = {name: module.dilation[0] for name, module in convolutions.items() if module.dilation != (1, 1)}
+    stage = {f'backbone.layer4.{block}.conv2': 2 for block in range(3)}
+    assert dilated == {**stage, 'decode_head.convs.0.conv': 6, 'decode_head.convs.1.conv': 6}
+    assert model.extract_feat(torch.zeros(1, 3, 64, 96))[-1].shape == (1, 2048, 4, 6)
+    assert sum(parameter.numel() for parameter in model.parameters()) == 28822355
 
 
 def test_recipes_and_metafiles_name_each_other():

@@ -1,0 +1,7 @@
+# S1, table 4.2: propagation within 7x7 of the 14x14 pixels, Momentum BN in the target encoder, batch 48.
+_base_ = 'pixpro_r50_1xb64-30e_in1k-224x224.py'
+model = dict(
+    backbone=_base_.dilated,
+    propagation=dict(type='mmssl.LocalPPM', frame_size=7),
+    teacher=dict(norm_cfg=_base_.momentum_bn))
+train_dataloader = dict(batch_size=48)
