@@ -16,6 +16,7 @@ from mmdet.structures.mask import BitmapMasks
 from mmdet.testing import demo_mm_inputs
 from mmengine.config import Config
 from mmengine.dataset import Compose
+from mmengine.logging import MessageHub
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DATASETS, HOOKS, LOOPS, METRICS, MODELS, init_default_scope
 from mmengine.structures import PixelData
@@ -70,10 +71,11 @@ def make_batch(cfg, model) -> dict:
             sample.gt_ab = PixelData(data=torch.randint(-128, 128, (2, *size), dtype=torch.int8))
         return batch
     if kind == 'MaskRCNN':
-        return demo_mm_inputs(2, [(3, 64, 64)] * 2, num_classes=80, with_mask=True)
+        classes = cfg.model.roi_head.bbox_head.num_classes
+        return demo_mm_inputs(2, [(3, 64, 64)] * 2, num_classes=classes, with_mask=True)
     generator = torch.Generator().manual_seed(0)
     draw = partial(torch.randint, 0, 256, generator=generator, dtype=torch.uint8)
-    if kind == 'mmssl.NTXentSimCLR':
+    if kind in ('mmssl.NTXentSimCLR', 'BYOL'):
         return {'inputs': [draw(size=(4, 3, 64, 64)), draw(size=(4, 3, 64, 64))], 'data_samples': None}
     if kind == PIXPRO:
         return {
@@ -97,7 +99,7 @@ def without_files(value):
     if not isinstance(value, dict):
         return value
     kept = {key: without_files(item) for key, item in value.items()}
-    if isinstance(kept.get('init_cfg'), dict) and kept['init_cfg'].get('type') == 'Pretrained':
+    if 'init_cfg' in kept and (kept['init_cfg'] or {'type': 'Pretrained'}).get('type') == 'Pretrained':
         del kept['init_cfg']
     if 'pretrained' in kept:
         kept['pretrained'] = None
@@ -113,6 +115,8 @@ def lighter(cfg, path: Path):
     if segmentor.get('backbone', {}).get('depth') == 101 and not path.stem.startswith('classmix_'):
         segmentor.backbone.depth = 50
     if cfg.model.type == PIXPRO and cfg.model.backbone.get('depth') == 50 and not path.stem.startswith('pixpro-final_'):
+        cfg.model.backbone.depth, cfg.model.neck.in_channels = 18, 512
+    if cfg.model.type == 'BYOL' and path.stem.startswith('byol-mlp4096_'):
         cfg.model.backbone.depth, cfg.model.neck.in_channels = 18, 512
     return cfg
 
@@ -131,6 +135,7 @@ def take_step(cfg):
         alignment = model.strong_view.alignment
         if alignment is not None and alignment.of_labeled:
             alignment.set_target([1 / model.num_classes] * model.num_classes)
+    MessageHub.get_current_instance().update_info('max_iters', 100)  # read by BYOL; the Runner's in a training
     optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
     data = model.data_preprocessor(make_batch(cfg, model), True)
     losses = model(**data, mode='loss')
@@ -149,7 +154,7 @@ def different_models() -> list[Path]:
     found = {}
     for path in RECIPES:
         cfg = Config.fromfile(path)
-        found.setdefault(json.dumps([cfg.model, cfg.optim_wrapper], sort_keys=True), path)
+        found.setdefault(json.dumps([without_files(cfg.model), cfg.optim_wrapper], sort_keys=True), path)
     return list(found.values())
 
 
@@ -206,7 +211,7 @@ def sample_of(dataset_cfg, image: np.ndarray) -> dict:
         results |= {
             'img_id': 0,
             'gt_bboxes': HorizontalBoxes([[100.0, 50.0, 300.0, 200.0]]),
-            'gt_bboxes_labels': np.array([79]),
+            'gt_bboxes_labels': np.array([len(dataset_cfg.get('metainfo', {}).get('classes', range(80))) - 1]),
             'gt_masks': BitmapMasks([np.ones(image.shape[:2], np.uint8)], *image.shape[:2]),
         }
     return Compose([step for step in dataset_cfg.pipeline if 'Load' not in step.type])(results)
@@ -249,7 +254,7 @@ def check_sample(cfg, path: Path, split: str, sample: dict) -> None:
         assert target.boxes.shape == (2, 4) and not torch.equal(target.boxes[0], target.boxes[1])
         warped = [not torch.equal(one, torch.eye(2, 3)) for one in target.affine]
         assert warped == ['AffineView' in str(cfg.train_dataloader.dataset), False]
-    if cfg.model.type in ('mmssl.NTXentSimCLR', PIXPRO):
+    if cfg.model.type in ('mmssl.NTXentSimCLR', 'BYOL', PIXPRO):
         first, second = inputs
         assert first.shape == second.shape and not torch.equal(first, second)
         assert first.dtype == torch.uint8
@@ -265,7 +270,9 @@ def check_sample(cfg, path: Path, split: str, sample: dict) -> None:
         size = sorted(inputs.shape[1:])
         assert size[0] <= short and size[1] <= long and (size[0] == short or size[1] == long)
         objects = target.gt_instances
-        assert objects.masks.masks.shape == (len(objects), *inputs.shape[1:])
+        # Where annotations are evaluated they are loaded behind the resizing, as they are.
+        sides = [tuple(inputs.shape[1:]), *([tuple(target.ori_shape)] if split == 'val' else [])]
+        assert objects.masks.masks.shape in [(len(objects), *size) for size in sides]
         assert objects.labels.min() >= 0 and objects.labels.max() < cfg.model.roi_head.bbox_head.num_classes
         return
     if split == 'train':
@@ -312,7 +319,7 @@ def fresh_weights():
         cfg = load_config(str(path))
         init_default_scope(cfg.default_scope)
         state = MODELS.build(cfg.model).state_dict()
-        if cfg.model.type != PIXPRO:  # two ResNet-50 with projectors are a quarter of a gigabyte
+        if cfg.model.type not in (PIXPRO, 'BYOL'):  # two ResNet-50 with projectors are a quarter of a gigabyte
             cache[work_dir] = state
         return state
 

@@ -186,3 +186,26 @@ def smooth(values: list[float], window: int) -> np.ndarray:
     start = np.maximum(np.arange(len(values)) + 1 - window, 0)
     with np.errstate(invalid='ignore', divide='ignore'):
         return (total[1:] - total[start]) / (count[1:] - count[start])
+
+
+def exponential_average(values: list[float], beta: float) -> np.ndarray:
+    """Running mean, ``V_t = beta V_{t-1} + (1 - beta) theta_t`` (S3, equation 24), which starts at the first value.
+
+    Args:
+        values: theta of one curve.
+        beta: weight of the mean so far, in [0, 1).
+
+    Returns:
+        As many means, float64; where a value is NaN the mean stays as it was.
+
+    Raises:
+        ValueError: beta is outside [0, 1).
+    """
+    if not 0 <= beta < 1:
+        raise ValueError(f'--ema: {beta} found, at least 0 and below 1 expected')
+    means, mean = [], float('nan')
+    for value in values:
+        if np.isfinite(value):
+            mean = beta * mean + (1 - beta) * value if np.isfinite(mean) else value
+        means.append(mean)
+    return np.asarray(means, dtype=np.float64)

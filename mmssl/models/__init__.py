@@ -8,6 +8,7 @@ from .layers import *  # noqa: F403
 from .losses import *  # noqa: F403
 from .mixing import *  # noqa: F403
 from .necks import *  # noqa: F403
+from .roi_heads import *  # noqa: F403
 from .segmentors import *  # noqa: F403
 from .selfsup import *  # noqa: F403
 from .teachers import *  # noqa: F403

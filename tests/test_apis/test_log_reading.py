@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from mmssl.apis.log_reading import find_logs, read_rows, read_run, smooth, to_curves
+from mmssl.apis.log_reading import exponential_average, find_logs, read_rows, read_run, smooth, to_curves
 
 
 def write(path, rows):
@@ -74,3 +74,13 @@ def test_smoothing_by_hand():
     assert smooth([1, np.nan, 5, 7], 2).tolist() == [1, 1, 5, 6]
     with pytest.raises(ValueError, match='--smooth: 0'):
         smooth([1], 0)
+
+
+def test_running_mean_by_hand():
+    """S3, equation 24: beta V + (1 - beta) theta, from the first value on."""
+    np.testing.assert_allclose(exponential_average([1, 3, 5, 7], 0.5), [1, 2, 3.5, 5.25])
+    np.testing.assert_allclose(exponential_average([1, 3], 0.99), [1, 1.02])
+    np.testing.assert_allclose(exponential_average([np.nan, 1, np.nan, 3], 0.5), [np.nan, 1, 1, 2])
+    assert exponential_average([1, 3, 5], 0).tolist() == [1, 3, 5]
+    with pytest.raises(ValueError, match='--ema: 1 found, at least 0 and below 1 expected'):
+        exponential_average([1], 1)

@@ -84,6 +84,21 @@ def test_plot_logs(repository, work_dirs, tmp_path, capsys):
         tool.main([str(work_dirs[0]), '--legend', 'x', 'y'])
 
 
+def test_plot_logs_with_a_running_mean(repository, work_dirs, tmp_path, capsys):
+    tool = load(repository, 'plot_logs')
+    runs, out = [str(path) for path in work_dirs], str(tmp_path / 'curves.png')
+    figure = tool.main([*runs, '--keys', 'loss', '--ema', '0.9', '--out', out])
+    (loss,) = figure.axes
+    raw, averaged = loss.lines[2:4]
+    assert raw.get_xydata().tolist() == [[10, 20], [20, 40], [30, 60]]
+    assert raw.get_alpha() < 1 and raw.get_color() == averaged.get_color() != loss.lines[0].get_color()
+    np.testing.assert_allclose(averaged.get_ydata(), [20, 22, 25.8])
+    for option in (['--ema', '1'], ['--ema', '0.9', '--smooth', '2']):
+        with pytest.raises(SystemExit):
+            tool.main([*runs, *option])
+    assert '--ema: 1.0 found, at least 0 and below 1 expected' in capsys.readouterr().err
+
+
 def test_compare_iou(repository, tmp_path, capsys):
     tool = load(repository, 'compare_iou')
     for name, sky, car in (('a', 90.0, 50.0), ('b', 92.0, 60.0), ('c', 94.0, 64.0)):

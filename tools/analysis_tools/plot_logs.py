@@ -7,15 +7,18 @@ gets a panel; training and validation share the axis of iterations.
 """
 
 import argparse
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import matplotlib
 
 matplotlib.use('Agg')
 import matplotlib.pyplot as plt  # noqa: E402, after the choice of the backend
+import numpy as np  # noqa: E402
 from prettytable import PrettyTable  # noqa: E402
 
-from mmssl.apis.log_reading import Curves, read_run, smooth  # noqa: E402
+from mmssl.apis.log_reading import Curves, exponential_average, read_run, smooth  # noqa: E402
 from mmssl.apis.one_line_errors import BUILD_ERRORS, one_line_errors  # noqa: E402
 
 
@@ -25,7 +28,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('runs', nargs='+', help='work dirs or JSON logs')
     parser.add_argument('--keys', nargs='+', default=['loss'], help='what to plot, a panel each')
     parser.add_argument('--legend', nargs='+', help='names of the runs (default: their folders)')
-    parser.add_argument('--smooth', type=int, default=1, metavar='W', help='average training curves over W log lines')
+    averages = parser.add_mutually_exclusive_group()
+    averages.add_argument('--smooth', type=int, default=1, metavar='W', help='average training curves over W log lines')
+    averages.add_argument('--ema', type=float, metavar='BETA', help='running mean of training curves, as 0.99')
     parser.add_argument('--title', default='')
     parser.add_argument('--out', type=Path, default=Path('curves.png'), help='picture (PNG, PDF, SVG)')
     args = parser.parse_args(argv)
@@ -33,6 +38,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         parser.error(f'--legend: {len(args.legend)} names for {len(args.runs)} runs found')
     if args.smooth < 1:
         parser.error(f'--smooth: {args.smooth} found, at least 1 expected')
+    if args.ema is not None and not 0 <= args.ema < 1:
+        parser.error(f'--ema: {args.ema} found, at least 0 and below 1 expected')
     return args
 
 
@@ -52,8 +59,8 @@ def check_keys(keys: list[str], runs: dict[str, Curves]) -> None:
                 raise ValueError(f'--keys {key}: not in {run}, which has: {", ".join(curves.keys)}')
 
 
-def plot(runs: list[tuple[str, Curves]], keys: list[str], window: int, title: str) -> plt.Figure:
-    """Draws one panel a key and one colour a run; the unsmoothed curve stays visible behind."""
+def plot(runs: list[tuple[str, Curves]], keys: list[str], average: Callable | None, title: str) -> plt.Figure:
+    """Draws one panel a key and one colour a run; behind an averaged curve the actual one stays visible."""
     figure, axes = plt.subplots(len(keys), 1, sharex=True, squeeze=False, figsize=(8, 1 + 3 * len(keys)))
     for axis, key in zip(axes[:, 0], keys, strict=True):
         for index, (name, curves) in enumerate(runs):
@@ -64,9 +71,9 @@ def plot(runs: list[tuple[str, Curves]], keys: list[str], window: int, title: st
                 steps, values = zip(*data[key], strict=True)
                 both = key in curves.train and key in curves.val
                 label = f'{name} ({kind})' if both else name
-                if kind == 'train' and window > 1:
+                if kind == 'train' and average:
                     axis.plot(steps, values, color=colour, alpha=0.25, linewidth=0.8)
-                    values = smooth(values, window)
+                    values = average(values)
                 axis.plot(steps, values, color=colour, marker=marker, markersize=4, label=label)
         axis.set_ylabel(key)
         axis.grid(alpha=0.3)
@@ -87,7 +94,8 @@ def last_values(runs: list[tuple[str, Curves]], keys: list[str]) -> str:
             for data in (curves.train, curves.val):
                 if key in data:
                     steps, values = zip(*data[key], strict=True)
-                    numbers = (f'{number:.4g}' for number in (min(values), max(values)))
+                    finite = [value for value in values if np.isfinite(value)] or [float('nan')]
+                    numbers = (f'{number:.4g}' for number in (min(finite), max(finite)))
                     table.add_row([name, key, f'{values[-1]:.4g}', steps[-1], *numbers])
     return table.get_string()
 
@@ -99,7 +107,11 @@ def main(argv: list[str] | None = None) -> plt.Figure:
     read = {run: read_run(run) for run in args.runs}
     check_keys(args.keys, read)
     runs = [(name, read[run]) for name, run in zip(names, args.runs, strict=True)]
-    figure = plot(runs, args.keys, args.smooth, args.title)
+    if args.ema is not None:
+        average = partial(exponential_average, beta=args.ema)
+    else:
+        average = partial(smooth, window=args.smooth) if args.smooth > 1 else None
+    figure = plot(runs, args.keys, average, args.title)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(args.out, dpi=150)
     print(last_values(runs, args.keys))
