@@ -195,7 +195,7 @@ def test_a_network_of_its_own():
 @pytest.mark.parametrize(
     ('network', 'message'),
     [
-        (nn.Sequential(nn.Conv2d(2, 3, 1), nn.GroupNorm(1, 3)), 'teacher has no 1.running_'),
+        (nn.Sequential(nn.Conv2d(2, 3, 1), nn.GroupNorm(1, 3)), 'teacher has no 1.num_batches_tracked'),
         (nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3)), r'0.weight is \(3, 2, 1, 1\) in the student'),
     ],
 )

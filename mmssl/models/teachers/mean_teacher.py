@@ -178,7 +178,7 @@ class MeanTeacher(nn.Module):
         student: Iterable[tuple[str, Tensor]], teacher: Iterable[tuple[str, Tensor]]
     ) -> list[tuple[Tensor, Tensor]]:
         found, own = dict(student), dict(teacher)
-        for name in found.keys() ^ own.keys():
+        for name in sorted(found.keys() ^ own.keys()):
             where = 'teacher' if name in found else 'student'
             raise ValueError(f'MeanTeacher: the {where} has no {name}, expected the same names in both')
         for name, tensor in own.items():
