@@ -16,7 +16,6 @@ Example:
 import argparse
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
@@ -28,7 +27,8 @@ import mmssl.registry  # noqa: F401  lets the config name parts as mmssl.X
 from mmssl.apis.config import load_config
 from mmssl.apis.one_line_errors import BUILD_ERRORS, one_line_errors
 from mmssl.datasets.folder import list_stems
-from mmssl.datasets.split_list import IMAGE_SUFFIXES, first_few, strip_suffix
+from mmssl.datasets.label_conversion import write_atomically
+from mmssl.datasets.split_list import IMAGE_SUFFIXES, first_few, rank_names, strip_suffix
 from mmssl.errors import DataError
 
 
@@ -66,7 +66,7 @@ def draw(names: Sequence[str], count: int, key: str) -> tuple[list[str], list[st
     Returns:
         tuple[list[str], list[str]]: Labelled and unlabelled names, each sorted.
     """
-    ranked = sorted(names, key=lambda name: hashlib.sha256(f'{key}/{name}'.encode()).digest())
+    ranked = rank_names(names, key)
     return sorted(ranked[:count]), sorted(ranked[count:])
 
 
@@ -121,12 +121,12 @@ def write_split(folder: Path, labeled: Sequence[str], unlabeled: Sequence[str], 
             raise DataError(f'{folder / file}: exists with other names; expected another --out, or remove it first')
     folder.mkdir(parents=True, exist_ok=True)
     for file, content in contents.items():
-        _write(folder / file, content)
+        write_atomically(folder / file, content)
     _check(folder, {*labeled, *unlabeled}, len(labeled))
     report = {**facts, 'total': len(labeled) + len(unlabeled)}
     for file, names in (('labeled.txt', labeled), ('unlabeled.txt', unlabeled)):
         report[file] = {'count': len(names), 'sha256': hashlib.sha256((folder / file).read_bytes()).hexdigest()}
-    _write(folder / 'split.json', (json.dumps(report, indent=2) + '\n').encode())
+    write_atomically(folder / 'split.json', (json.dumps(report, indent=2) + '\n').encode())
     return report
 
 
@@ -140,12 +140,6 @@ def _check(folder: Path, names: set[str], count: int) -> None:
 
 def _lines(names: Iterable[str]) -> bytes:
     return ''.join(f'{name}\n' for name in names).encode()
-
-
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}')
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
 
 
 def make_splits(

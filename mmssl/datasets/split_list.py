@@ -1,5 +1,6 @@
-"""Text lists of a split: read, validate, resolve to the files that exist."""
+"""Text lists of a split: draw, read, validate, resolve to the files that exist."""
 
+import hashlib
 from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -14,6 +15,11 @@ _SHOWN = 3
 def first_few(names: Sequence[str]) -> str:
     """The first three names for an error message, and an ellipsis when there are more."""
     return ', '.join(names[:_SHOWN]) + (', ...' if len(names) > _SHOWN else '')
+
+
+def rank_names(names: Sequence[str], key: str) -> list[str]:
+    """Names by the SHA-256 of ``key/name``: a random order, the same on every machine; new names reorder no others."""
+    return sorted(names, key=lambda name: hashlib.sha256(f'{key}/{name}'.encode()).digest())
 
 
 def read_split_list(path: str | Path) -> list[str]:

@@ -14,14 +14,14 @@ Example:
 import argparse
 import hashlib
 import json
-import os
 import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from mmssl.apis.one_line_errors import BUILD_ERRORS, one_line_errors
-from mmssl.datasets.split_list import first_few
+from mmssl.datasets.label_conversion import write_atomically
+from mmssl.datasets.split_list import first_few, rank_names
 from mmssl.errors import DataError, DataNotFoundError
 from mmssl.transfer.text_table import text_table
 
@@ -106,7 +106,7 @@ def draw_parts(names: Sequence[str], parts: dict[str, int], seed: int) -> dict[s
     if asked > len(names):
         sizes = ' + '.join(map(str, parts.values()))
         raise ValueError(f'--part: {sizes} = {asked} images asked for, {len(names)} found')
-    ranked = sorted(names, key=lambda name: hashlib.sha256(f'{seed}/{name}'.encode()).digest())
+    ranked = rank_names(names, str(seed))
     drawn, start = {}, 0
     for part, count in parts.items():
         drawn[part] = set(ranked[start : start + count])
@@ -175,9 +175,7 @@ def write_new(files: dict[Path, bytes]) -> None:
             raise DataError(f'{path}: exists with other content; expected another --out, or remove it first')
     for path, content in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f'.{path.name}.{os.getpid()}')
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
+        write_atomically(path, content)
 
 
 def make_subset(source: Path, parts: dict[str, int], seed: int, out: Path, images: Path | None = None) -> dict:

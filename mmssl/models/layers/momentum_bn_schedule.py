@@ -1,13 +1,12 @@
 """How the weight of the past changes in Momentum BN."""
 
-import math
-
 from torch import nn
 
+from ..cosine_progress import cosine_progress
 from .momentum_bn import MomentumBN
 
 # How far a schedule has come, 0 to 1, at a share of the training.
-RULES = {'cosine': lambda share: (1 - math.cos(math.pi * share)) / 2, 'linear': lambda share: share}
+RULES = {'cosine': cosine_progress, 'linear': lambda share: share}
 
 
 def momentum_bn_coefficient(

@@ -1,7 +1,6 @@
 """A teacher whose weights are a running mean of the student's (S2, section 2.5.5)."""
 
 import copy
-import math
 from collections.abc import Iterable
 
 import torch
@@ -10,6 +9,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmssl.errors import DataError
+
+from ..cosine_progress import cosine_progress
 
 BUFFERS = ('ema', 'copy', 'own')
 MODES = ('eval', 'train', 'train_norm')
@@ -31,7 +32,7 @@ def rising_alpha(step: int, total: int, start: float, end: float) -> float:
     As BYOL and PixPro have it (S1, section 2.4; the released code of PixPro goes from 0.99 to 1). Beyond ``total`` the
     end is kept.
     """
-    return end - (end - start) * (math.cos(math.pi * min(step / total, 1)) + 1) / 2
+    return start + (end - start) * cosine_progress(step / total)
 
 
 class MeanTeacher(nn.Module):
