@@ -1,6 +1,9 @@
 """Fixtures that every test may use: real data, host scope, flags."""
 
 import os
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -55,3 +58,38 @@ def mmseg_scope():
     init_default_scope('mmseg')
     yield
     DefaultScope._instance_dict.clear()
+
+
+@pytest.fixture(scope='session')
+def run_on_two_ranks() -> Callable[..., None]:
+    """Run a script as rank 0 and rank 1 of two processes without a GPU; both must end well.
+
+    Called with the script's text, a folder to run it in, and what it finds in ``sys.argv`` behind that folder and the
+    folder ``tests/test_engine``, from which it may import.
+    """
+
+    def run(script: str, root: Path, *arguments) -> None:
+        (root / 'script.py').write_text(script)
+        command = [sys.executable, root / 'script.py', root, REPOSITORY / 'tests/test_engine', *arguments]
+        environment = os.environ | {
+            'WORLD_SIZE': '2',
+            'MASTER_ADDR': 'localhost',
+            'PYTHONPATH': str(REPOSITORY),
+            'OMP_NUM_THREADS': '1',
+            'CUDA_VISIBLE_DEVICES': '',
+        }
+        processes = [
+            subprocess.Popen(
+                [str(part) for part in command],
+                env=environment | {'RANK': str(rank), 'LOCAL_RANK': str(rank)},
+                cwd=root,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for rank in range(2)
+        ]
+        for process in processes:
+            errors = process.communicate(timeout=150)[1]
+            assert process.returncode == 0, errors[-3000:]
+
+    return run

@@ -1,9 +1,5 @@
 """The teacher on two gloo processes with different data: one teacher, that of the closed form; masks of each rank."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 import torch
 from mmseg.structures import SegDataSample
@@ -60,27 +56,10 @@ torch.save(dict(wrapper=type(runner.model).__name__, start=watch.start, before=w
 
 
 @pytest.fixture(scope='module')
-def ranks(tmp_path_factory, repository):
+def ranks(tmp_path_factory, run_on_two_ranks):
     """What each rank has seen."""
     root = tmp_path_factory.mktemp('ranks')
-    (root / 'script.py').write_text(RANKS)
-    processes = []
-    for rank in range(2):
-        environment = os.environ | {
-            'RANK': str(rank),
-            'WORLD_SIZE': '2',
-            'LOCAL_RANK': str(rank),
-            'MASTER_ADDR': 'localhost',
-            'PYTHONPATH': str(repository),
-            'OMP_NUM_THREADS': '1',
-            'CUDA_VISIBLE_DEVICES': '',
-        }
-        command = [sys.executable, str(root / 'script.py'), str(root), str(repository / 'tests/test_engine')]
-        command += [str(ITERATIONS), str(BURN_IN), str(ALPHA)]
-        processes.append(subprocess.Popen(command, env=environment, cwd=root, stderr=subprocess.PIPE, text=True))
-    for process in processes:
-        errors = process.communicate(timeout=150)[1]
-        assert process.returncode == 0, errors[-3000:]
+    run_on_two_ranks(RANKS, root, ITERATIONS, BURN_IN, ALPHA)
     return [torch.load(root / f'rank{rank}.pt', weights_only=True) for rank in range(2)]
 
 

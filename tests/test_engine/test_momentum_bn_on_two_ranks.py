@@ -1,9 +1,5 @@
 """Momentum BN on two gloo processes with batches of different sizes against one process with the joint batch."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 import torch
 from torch import Tensor
@@ -61,24 +57,10 @@ def steps(splits: list, rank: int | None, dtype: torch.dtype = torch.float64, **
 
 
 @pytest.fixture(scope='module')
-def ranks(tmp_path_factory, repository):
+def ranks(tmp_path_factory, run_on_two_ranks):
     """What each rank has computed."""
     root = tmp_path_factory.mktemp('ranks')
-    (root / 'script.py').write_text(RANKS)
-    processes = []
-    for rank in range(2):
-        environment = os.environ | {
-            'RANK': str(rank),
-            'WORLD_SIZE': '2',
-            'PYTHONPATH': str(repository),
-            'OMP_NUM_THREADS': '1',
-            'CUDA_VISIBLE_DEVICES': '',
-        }
-        command = [sys.executable, str(root / 'script.py'), str(root), str(repository / 'tests/test_engine')]
-        processes.append(subprocess.Popen(command, env=environment, cwd=root, stderr=subprocess.PIPE, text=True))
-    for process in processes:
-        errors = process.communicate(timeout=150)[1]
-        assert process.returncode == 0, errors[-3000:]
+    run_on_two_ranks(RANKS, root)
     return [torch.load(root / f'rank{rank}.pt', weights_only=True) for rank in range(2)]
 
 

@@ -1,9 +1,6 @@
 """PseudoLabelHook in a Runner with a model that leaves records, and on two gloo processes."""
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -260,23 +257,8 @@ with open(f'{root}/{rank}.json', 'w') as file:
 """
 
 
-def test_two_processes_write_what_both_saw(tmp_path, repository):
-    script = tmp_path / 'script.py'
-    script.write_text(RANKS)
-    processes = []
-    for rank in range(2):
-        environment = os.environ | {
-            'RANK': str(rank),
-            'WORLD_SIZE': '2',
-            'PYTHONPATH': str(repository),
-            'OMP_NUM_THREADS': '1',
-            'CUDA_VISIBLE_DEVICES': '',
-        }
-        command = [sys.executable, str(script), str(tmp_path), str(repository / 'tests/test_engine')]
-        processes.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True))
-    for process in processes:
-        errors = process.communicate(timeout=150)[1]
-        assert process.returncode == 0, errors[-3000:]
+def test_two_processes_write_what_both_saw(tmp_path, run_on_two_ranks):
+    run_on_two_ranks(RANKS, tmp_path)
     first, second = (json.loads((tmp_path / f'{rank}.json').read_text()) for rank in range(2))
     assert first['scalars'] == second['scalars']
     # Two pixels of one process and six of the other weigh as eight pixels, of which the student agrees with six.

@@ -1,9 +1,5 @@
 """Transfer and frozen stage on two gloo processes: equal weights, and errors that reach both."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 import torch
 
@@ -78,7 +74,7 @@ torch.save(dict(errors=errors, untouched=untouched, states=states), f'{root}/ran
 
 
 @pytest.fixture(scope='module')
-def ranks(tmp_path_factory, repository):
+def ranks(tmp_path_factory, run_on_two_ranks):
     """What each rank has seen, the folder, and the state that was transferred."""
     root = tmp_path_factory.mktemp('ranks')
     torch.manual_seed(7)
@@ -86,23 +82,7 @@ def ranks(tmp_path_factory, repository):
     torch.save(state, root / 'source.pth')
     for rank in range(2):
         torch.save({'head.0.weight': torch.full((1, 4), float(rank))}, root / f'node{rank}.pth')
-    (root / 'script.py').write_text(RANKS)
-    processes = []
-    for rank in range(2):
-        environment = os.environ | {
-            'RANK': str(rank),
-            'WORLD_SIZE': '2',
-            'LOCAL_RANK': str(rank),
-            'MASTER_ADDR': 'localhost',
-            'PYTHONPATH': str(repository),
-            'OMP_NUM_THREADS': '1',
-            'CUDA_VISIBLE_DEVICES': '',
-        }
-        command = [sys.executable, str(root / 'script.py'), str(root), str(repository / 'tests/test_engine')]
-        processes.append(subprocess.Popen(command, env=environment, cwd=root, stderr=subprocess.PIPE, text=True))
-    for process in processes:
-        errors = process.communicate(timeout=150)[1]
-        assert process.returncode == 0, errors[-3000:]
+    run_on_two_ranks(RANKS, root)
     first, second = (torch.load(root / f'rank{rank}.pt', weights_only=True) for rank in range(2))
     return first, second, root, state
 
