@@ -9,6 +9,12 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+# A rank that ends while gloo's threads are at work is aborted now and then, after all was written.
+TEARDOWN = """
+import torch.distributed
+torch.distributed.barrier()
+torch.distributed.destroy_process_group()
+"""
 
 
 def pytest_addoption(parser):
@@ -69,7 +75,7 @@ def run_on_two_ranks() -> Callable[..., None]:
     """
 
     def run(script: str, root: Path, *arguments) -> None:
-        (root / 'script.py').write_text(script)
+        (root / 'script.py').write_text(script + TEARDOWN)
         command = [sys.executable, root / 'script.py', root, REPOSITORY / 'tests/test_engine', *arguments]
         environment = os.environ | {
             'WORLD_SIZE': '2',
