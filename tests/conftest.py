@@ -67,14 +67,14 @@ def mmseg_scope():
 
 
 @pytest.fixture(scope='session')
-def run_on_two_ranks() -> Callable[..., None]:
+def run_on_two_ranks() -> Callable[..., list[str]]:
     """Run a script as rank 0 and rank 1 of two processes without a GPU; both must end well.
 
     Called with the script's text, a folder to run it in, and what it finds in ``sys.argv`` behind that folder and the
-    folder ``tests/test_engine``, from which it may import.
+    folder ``tests/test_engine``, from which it may import. Returns what each rank printed.
     """
 
-    def run(script: str, root: Path, *arguments) -> None:
+    def run(script: str, root: Path, *arguments) -> list[str]:
         (root / 'script.py').write_text(script + TEARDOWN)
         command = [sys.executable, root / 'script.py', root, REPOSITORY / 'tests/test_engine', *arguments]
         environment = os.environ | {
@@ -89,13 +89,17 @@ def run_on_two_ranks() -> Callable[..., None]:
                 [str(part) for part in command],
                 env=environment | {'RANK': str(rank), 'LOCAL_RANK': str(rank)},
                 cwd=root,
+                stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
             )
             for rank in range(2)
         ]
+        printed = []
         for process in processes:
-            errors = process.communicate(timeout=150)[1]
+            output, errors = process.communicate(timeout=150)
             assert process.returncode == 0, errors[-3000:]
+            printed.append(output)
+        return printed
 
     return run

@@ -1,5 +1,6 @@
 """Several processes on a machine without an accelerator: mmengine's Runner over gloo."""
 
+import atexit
 import datetime
 import os
 import re
@@ -47,6 +48,7 @@ def prepare_cpu_distributed(cfg: Config) -> Config:
         seconds = settings.get('timeout')
         timeout = {} if seconds is None else {'timeout': datetime.timedelta(seconds=seconds)}
         distributed.init_process_group('gloo', **timeout)
+        atexit.register(_close_group)
     wrapper = cfg.get('model_wrapper_cfg') or {}
     # The Runner reads find_unused_parameters only where no wrapper is configured; broadcast_buffers is its default.
     defaults = {'broadcast_buffers': False, 'find_unused_parameters': cfg.get('find_unused_parameters', False)}
@@ -61,6 +63,12 @@ def prepare_cpu_distributed(cfg: Config) -> Config:
             logger='current',
         )
     return cfg
+
+
+def _close_group() -> None:
+    """Ends gloo's threads, which abort the process when the interpreter ends while they are at work."""
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 def _read_environment(launcher: str) -> int:

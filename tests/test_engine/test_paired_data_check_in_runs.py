@@ -1,9 +1,5 @@
 """The check of paired data inside a Runner, resumed, and on two ranks."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 import torch
 from mmengine.registry import MODELS
@@ -86,17 +82,8 @@ except ValueError as caught:
 """
 
 
-def test_two_ranks_raise_together(tmp_path, repository):
-    arguments = [sys.executable, '-c', RANKS, str(tmp_path), str(repository / 'tests/test_engine')]
-    ranks = [
-        subprocess.Popen(
-            arguments, env={**os.environ, 'RANK': str(rank), 'OMP_NUM_THREADS': '1'}, stdout=-1, stderr=-1, text=True
-        )
-        for rank in range(2)
-    ]
-    for rank, process in enumerate(ranks):
-        out, err = process.communicate(timeout=120)
-        assert process.returncode == 0, err
-        lines = [line for line in out.splitlines() if line.startswith(f'{rank} ')]
+def test_two_ranks_raise_together(tmp_path, run_on_two_ranks):
+    for rank, printed in enumerate(run_on_two_ranks(RANKS, tmp_path)):
+        lines = [line for line in printed.splitlines() if line.startswith(f'{rank} ')]
         assert lines[0] == f'{rank} PairedDataCheckHook: 5 batches of this run had no labelled pixel'
         assert lines[1].startswith(f'{rank} DataError the model predicts 4 classes, the training dataset has 11')
