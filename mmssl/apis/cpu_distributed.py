@@ -2,6 +2,7 @@
 
 import atexit
 import datetime
+import gc
 import os
 import re
 import subprocess
@@ -66,9 +67,13 @@ def prepare_cpu_distributed(cfg: Config) -> Config:
 
 
 def _close_group() -> None:
-    """Ends gloo's threads, which abort the process when the interpreter ends while they are at work."""
+    """Ends gloo's threads: one that frees a tensor while the interpreter ends aborts the process.
+
+    The last reference to the group joins them. A model wrapped for several processes holds one, and lies in cycles.
+    """
     if distributed.is_initialized():
         distributed.destroy_process_group()
+        gc.collect()
 
 
 def _read_environment(launcher: str) -> int:
