@@ -16,7 +16,7 @@ import cv2
 from mmengine.device import get_device
 from mmengine.registry import DATASETS, init_default_scope
 
-from mmssl.apis.class_iou import read_class_iou
+from mmssl.apis.class_scores import read_class_scores
 from mmssl.apis.config import load_config
 from mmssl.apis.one_line_errors import BUILD_ERRORS, one_line_errors
 from mmssl.apis.prediction_comparison import compare_predictions
@@ -122,7 +122,9 @@ def describe_run(config: str, checkpoint: str) -> dict:
     data = DATASETS.build(cfg.train_dataloader.dataset)
     tested = Path(config).parent / 'test' / 'metrics.json'
     # The float32 of the metric, in the two decimals that it has.
-    per_class = {name: None if math.isnan(value) else round(value, 2) for name, value in read_class_iou(tested).items()}
+    per_class = {
+        name: None if math.isnan(value) else round(value, 2) for name, value in read_class_scores(tested).items()
+    }
     return {
         'config': Path(config).name,
         'checkpoint': checkpoint,

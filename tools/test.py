@@ -14,6 +14,7 @@ from mmengine.runner import Runner
 from mmssl.apis.config import ConfigError, default_work_dir, load_config
 from mmssl.apis.data_folders import check_data_folders
 from mmssl.apis.launch import prepare_launch
+from mmssl.apis.listed_images import check_listed_images
 from mmssl.apis.metrics_file import write_metrics
 from mmssl.apis.one_line_errors import BUILD_ERRORS, one_line_errors
 
@@ -62,7 +63,7 @@ def main() -> None:
         check_data_folders(cfg, ('test',))
         prepare_launch(cfg)
         runner = Runner.from_cfg(cfg)
-        _ = runner.test_loop
+        check_listed_images(runner.test_loop.dataloader.dataset, 'test_dataloader')
     with one_line_errors():
         metrics = runner.test()
     if is_main_process():

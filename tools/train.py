@@ -14,6 +14,7 @@ from mmengine.runner import Runner
 from mmssl.apis.config import ConfigError, default_work_dir, load_config
 from mmssl.apis.data_folders import check_data_folders
 from mmssl.apis.launch import prepare_launch
+from mmssl.apis.listed_images import check_listed_images
 from mmssl.apis.one_line_errors import BUILD_ERRORS, one_line_errors
 from mmssl.apis.resuming import find_resume_checkpoint
 
@@ -65,7 +66,9 @@ def main() -> None:
         prepare_launch(cfg)
         runner = Runner.from_cfg(cfg)
         # The runner builds its loops late; here a mistake in a dataset is still told in one line.
-        _ = runner.train_loop, runner.val_loop if cfg.get('val_cfg') else None
+        check_listed_images(runner.train_loop.dataloader.dataset, 'train_dataloader')
+        if cfg.get('val_cfg'):
+            check_listed_images(runner.val_loop.dataloader.dataset, 'val_dataloader')
     with one_line_errors():
         runner.train()
 

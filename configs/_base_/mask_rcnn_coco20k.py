@@ -10,16 +10,35 @@ model = dict(
     # as mmdet's; they log the curves of section 4.6.3 too
     roi_head=dict(
         bbox_head=dict(type='mmssl.Shared2FCBBoxHeadWithRates'), mask_head=dict(type='mmssl.FCNMaskHeadWithRates')))
+# mmdet's, but for the loading: a bad image is told in one line
+train_pipeline = [
+    dict(type='mmssl.LoadImage'),
+    dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
+    dict(type='Resize', scale=(1333, 800), keep_ratio=True),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PackDetInputs'),
+]
+test_pipeline = [
+    dict(type='mmssl.LoadImage'),
+    dict(type='Resize', scale=(1333, 800), keep_ratio=True),
+    # after the resizing, so that the truth keeps the size of the image
+    dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
+    dict(type='PackDetInputs', meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor')),
+]
 annotations = 'annotations/subset/'
 train_dataloader = dict(
     batch_size=8,  # section 4.5
     num_workers=4,
     sampler=dict(_delete_=True, type='InfiniteSampler', shuffle=True),
-    dataset=dict(ann_file=annotations + 'instances_train.json'))
+    dataset=dict(ann_file=annotations + 'instances_train.json', pipeline=train_pipeline))
 val_dataloader = dict(
-    num_workers=4, dataset=dict(ann_file=annotations + 'instances_val.json', data_prefix=dict(img='train2017/')))
+    num_workers=4,
+    dataset=dict(
+        ann_file=annotations + 'instances_val.json', data_prefix=dict(img='train2017/'), pipeline=test_pipeline))
 test_dataloader = dict(
-    num_workers=4, dataset=dict(ann_file=annotations + 'instances_test.json', data_prefix=dict(img='train2017/')))
+    num_workers=4,
+    dataset=dict(
+        ann_file=annotations + 'instances_test.json', data_prefix=dict(img='train2017/'), pipeline=test_pipeline))
 # classwise: figure 4.7, coco/person_precision and so on; of the two metrics the masks come last and stay
 val_evaluator = dict(ann_file='data/coco/' + annotations + 'instances_val.json', classwise=True)
 test_evaluator = dict(ann_file='data/coco/' + annotations + 'instances_test.json', classwise=True)

@@ -1,4 +1,4 @@
-"""get_flops, plot_logs and compare_iou as commands."""
+"""get_flops, plot_logs and compare_classes as commands."""
 
 import importlib.util
 import json
@@ -99,8 +99,8 @@ def test_plot_logs_with_a_running_mean(repository, work_dirs, tmp_path, capsys):
     assert '--ema: 1.0 found, at least 0 and below 1 expected' in capsys.readouterr().err
 
 
-def test_compare_iou(repository, tmp_path, capsys):
-    tool = load(repository, 'compare_iou')
+def test_compare_classes(repository, tmp_path, capsys):
+    tool = load(repository, 'compare_classes')
     for name, sky, car in (('a', 90.0, 50.0), ('b', 92.0, 60.0), ('c', 94.0, 64.0)):
         (tmp_path / name).mkdir()
         rows = {'Sky': {'IoU': sky}, 'Car': {'IoU': car}, 'Fence': {'IoU': None}}
@@ -114,10 +114,10 @@ def test_compare_iou(repository, tmp_path, capsys):
     assert [cell.strip() for cell in lines['mIoU'].split('|')[2:5]] == ['70.00', '77.50 ± 2.12', '+7.50']
     assert cv2.imread(str(out)).std() > 1
 
-    axis = tool.chart_of(experiments, 'title').axes[0]
+    axis = tool.chart_of(experiments, 'IoU', 'title').axes[0]
     base, ours = (bars for bars in axis.containers if hasattr(bars, 'patches'))
-    assert [bar.get_height() for bar in base] == [90, 50, 0]
-    assert [bar.get_height() for bar in ours] == [93, 62, 0]
+    assert [bar.get_height() for bar in base] == [90, 50]  # no run has a fence
+    assert [bar.get_height() for bar in ours] == [93, 62]
     whiskers = ours.errorbar.lines[2][0].get_segments()
     np.testing.assert_allclose(
         [whisker[:, 1] for whisker in whiskers[:2]], [[93 - 2**0.5, 93 + 2**0.5], [62 - 8**0.5, 62 + 8**0.5]]
@@ -127,7 +127,27 @@ def test_compare_iou(repository, tmp_path, capsys):
         assert left.get_x() + left.get_width() == pytest.approx(right.get_x()) == pytest.approx(tick)
 
 
+def test_compare_classes_by_ap(repository, tmp_path, capsys, monkeypatch):
+    tool = load(repository, 'compare_classes')
+    for name, person in (('a', 0.25), ('b', 0.125)):
+        (tmp_path / name).mkdir()
+        scores = {'coco/segm_mAP': 0.2, 'coco/person_precision': person, 'coco/traffic light_precision': None}
+        (tmp_path / name / 'metrics.json').write_text(json.dumps(scores))
+    monkeypatch.chdir(tmp_path)
+    experiments = tool.main(['a', 'b', '--metric', 'AP'])
+    lines = {line.split('|')[1].strip(): line for line in capsys.readouterr().out.splitlines() if line.count('|') > 3}
+    assert [cell.strip() for cell in lines['person'].split('|')[2:5]] == ['25.00', '12.50', '-12.50']
+    assert [cell.strip() for cell in lines['traffic light'].split('|')[2:5]] == ['-', '-', '-']
+    assert [cell.strip() for cell in lines['mAP'].split('|')[2:5]] == ['25.00', '12.50', '-12.50']
+    assert cv2.imread('class_ap.png').std() > 1
+    axis = tool.chart_of(experiments, 'AP', '').axes[0]
+    assert axis.get_ylabel() == 'AP in %'
+    assert [[bar.get_height() for bar in bars] for bars in axis.containers] == [[25], [12.5]]
+    with pytest.raises(ValueError, match=r'a/metrics.json: "per_class" with an "IoU" for each class expected'):
+        tool.main(['a', 'b'])
+
+
 def test_default_names_tell_runs_apart(repository):
-    tool = load(repository, 'compare_iou')
+    tool = load(repository, 'compare_classes')
     assert tool.default_names(['/w/a/seed0', '/w/b/seed0/metrics.json']) == ['a/seed0', 'b/seed0']
     assert tool.default_names(['/w/a', '/w/b']) == ['a', 'b']

@@ -1,11 +1,11 @@
-"""Per-class IoU over runs and seeds."""
+"""IoU and AP of each class over runs and seeds."""
 
 import json
 
 import numpy as np
 import pytest
 
-from mmssl.apis.class_iou import group_runs, read_class_iou
+from mmssl.apis.class_scores import group_runs, read_class_scores
 
 
 def write(folder, values):
@@ -26,17 +26,17 @@ def test_seeds_by_hand(tmp_path):
     assert ours.mean.tolist() == [92, 54, 10]
     np.testing.assert_allclose(ours.deviation[:2], [np.sqrt(8), np.sqrt(32)])
     assert np.isnan(ours.deviation[2])  # one seed alone has the class
-    mean, deviation = ours.mean_iou  # seeds: (90 + 50) / 2 = 70 and (94 + 58 + 10) / 3 = 54
+    mean, deviation = ours.overall  # seeds: (90 + 50) / 2 = 70 and (94 + 58 + 10) / 3 = 54
     assert mean == 62
     assert deviation == pytest.approx(np.sqrt(128))
     assert np.isnan(base.mean[2])
-    assert base.mean_iou[0] == 70
+    assert base.overall[0] == 70
     assert np.isnan(base.deviation).all()
 
 
 def test_file_or_folder(tmp_path):
     run = write(tmp_path / 'a', {'Sky': 90.0})
-    assert read_class_iou(run) == read_class_iou(run / 'metrics.json') == {'Sky': 90.0}
+    assert read_class_scores(run) == read_class_scores(run / 'metrics.json') == {'Sky': 90.0}
 
 
 def test_other_classes(tmp_path):
@@ -51,6 +51,11 @@ def test_other_classes(tmp_path):
 def test_damaged(text, tmp_path):
     (tmp_path / 'metrics.json').write_text(text)
     with pytest.raises(ValueError, match=r'metrics\.json: "per_class"'):
-        read_class_iou(tmp_path)
+        read_class_scores(tmp_path)
     with pytest.raises(FileNotFoundError, match='none'):
-        read_class_iou(tmp_path / 'none')
+        read_class_scores(tmp_path / 'none')
+    with pytest.raises(ValueError, match=r'metrics\.json: "coco/<class>_precision"'):
+        (tmp_path / 'metrics.json').write_text('{"coco/segm_mAP": 0.2}')
+        read_class_scores(tmp_path, 'AP')
+    with pytest.raises(ValueError, match=r"metric 'Acc' found, IoU or AP expected"):
+        read_class_scores(tmp_path, 'Acc')
