@@ -41,7 +41,14 @@ test_dataloader = dict(
         ann_file=annotations + 'instances_test.json', data_prefix=dict(img='train2017/'), pipeline=test_pipeline))
 # classwise: figure 4.7, coco/person_precision and so on; of the two metrics the masks come last and stay
 val_evaluator = dict(ann_file='data/coco/' + annotations + 'instances_val.json', classwise=True)
-test_evaluator = dict(ann_file='data/coco/' + annotations + 'instances_test.json', classwise=True)
+test_evaluator = [
+    dict(
+        type='CocoMetric',
+        ann_file='data/coco/' + annotations + 'instances_test.json',
+        metric=['bbox', 'segm'],
+        classwise=True),
+    dict(type='mmssl.CutoutSimilarityMetric'),  # section 4.3.3
+]
 train_cfg = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=100000, val_interval=5000)
 default_hooks = dict(
     logger=dict(interval=50, log_metric_by_epoch=False),

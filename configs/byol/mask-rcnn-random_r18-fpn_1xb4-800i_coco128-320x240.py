@@ -7,8 +7,12 @@ train_dataloader = dict(
 val_dataloader = dict(
     dataset=dict(data_root=data_root, ann_file='annotations/instances_val.json', data_prefix=dict(img='images/')))
 test_dataloader = val_dataloader
-val_evaluator = dict(ann_file=data_root + 'annotations/instances_val.json')
-test_evaluator = val_evaluator
+truth = data_root + 'annotations/instances_val.json'
+val_evaluator = dict(ann_file=truth)
+test_evaluator = [
+    dict(type='CocoMetric', ann_file=truth, metric=['bbox', 'segm'], classwise=True),
+    dict(type='mmssl.CutoutSimilarityMetric'),
+]
 optim_wrapper = dict(optimizer=dict(lr=0.015))  # 0.03 for batch 8, section 4.5
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.001, begin=0, end=50, by_epoch=False),

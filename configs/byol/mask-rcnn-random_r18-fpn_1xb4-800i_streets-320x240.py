@@ -16,6 +16,10 @@ val_dataloader = dict(
         ann_file='annotations/instances_val.json',
         data_prefix=dict(img='val/')))
 test_dataloader = val_dataloader
-val_evaluator = dict(ann_file=data_root + 'annotations/instances_val.json')
-test_evaluator = val_evaluator
+truth = data_root + 'annotations/instances_val.json'
+val_evaluator = dict(ann_file=truth)
+test_evaluator = [
+    dict(type='CocoMetric', ann_file=truth, metric=['bbox', 'segm'], classwise=True),
+    dict(type='mmssl.CutoutSimilarityMetric'),
+]
 model = dict(roi_head=dict(bbox_head=dict(num_classes=3), mask_head=dict(num_classes=3)))
