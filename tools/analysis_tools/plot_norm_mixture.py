@@ -44,9 +44,7 @@ def chart_of(layers: Sequence[LayerMixture], title: str) -> plt.Figure:
         shares = np.array([getattr(layer, kind) for layer in layers])
         bottoms = np.cumsum(shares, axis=1) - shares
         for index, (statistic, colour) in enumerate(zip(STATISTICS, COLOURS, strict=True)):
-            axis.bar(
-                range(len(layers)), shares[:, index], 0.9, bottom=bottoms[:, index], color=colour, label=statistic
-            )
+            axis.bar(range(len(layers)), shares[:, index], 0.9, bottom=bottoms[:, index], color=colour, label=statistic)
         axis.set(ylabel=f'share of the {kind}', ylim=(0, 1), xlim=(-0.6, len(layers) - 0.4))
         axis.spines[['top', 'right']].set_visible(False)
     axes[0].legend(ncols=3, loc='lower center', bbox_to_anchor=(0.5, 1.0), frameon=False)
