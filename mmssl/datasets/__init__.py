@@ -1,6 +1,8 @@
 from mmssl.datasets.camvid import CamVidDataset
 from mmssl.datasets.folder import FolderDataset
 from mmssl.datasets.gta5 import GTA5Dataset
+from mmssl.datasets.multi_task import MultiTaskDataset
+from mmssl.datasets.multi_task_sampler import MultiTaskInfiniteSampler
 from mmssl.datasets.paired import PairedDataset
 from mmssl.datasets.paired_sampler import PairedInfiniteSampler
 from mmssl.datasets.street_scenes import StreetScenesDataset
@@ -11,6 +13,8 @@ __all__ = [
     'CamVidDataset',
     'FolderDataset',
     'GTA5Dataset',
+    'MultiTaskDataset',
+    'MultiTaskInfiniteSampler',
     'PairedDataset',
     'PairedInfiniteSampler',
     'StreetScenesDataset',

@@ -52,8 +52,8 @@ class PairedDataset:
     """
 
     def __init__(self, *, labeled, unlabeled, overlap: str = 'name') -> None:
-        self.labeled = _build(labeled, 'labelled')
-        self.unlabeled = _build(unlabeled, 'unlabelled')
+        self.labeled = build_side(labeled, 'PairedDataset: the labelled')
+        self.unlabeled = build_side(unlabeled, 'PairedDataset: the unlabelled')
         classes = [side.metainfo.get('classes') for side in (self.labeled, self.unlabeled)]
         if all(classes):
             compare_classes(*classes, ('the labelled dataset', 'the unlabelled one'))
@@ -104,8 +104,19 @@ class PairedDataset:
         return index % len(self.labeled), index % len(self.unlabeled)
 
 
-def _build(side, kind: str):
-    """Build a dataset and read its list; raise unless it has an image."""
+def build_side(side, where: str):
+    """Build a dataset and read its list.
+
+    Args:
+        side: config of a dataset, or the dataset.
+        where: how to call it in the message.
+
+    Returns:
+        The dataset.
+
+    Raises:
+        DataError: it has no image.
+    """
     try:
         dataset = DATASETS.build(side) if isinstance(side, dict) else side
         if hasattr(dataset, 'full_init'):
@@ -117,7 +128,7 @@ def _build(side, kind: str):
         empty = True  # mmengine 0.10.7 joins an empty list of samples
     if empty:
         name = side.get('type', 'dataset') if isinstance(side, dict) else type(side).__name__
-        raise DataError(f'PairedDataset: the {kind} {name} has no image, expected at least one')
+        raise DataError(f'{where} {name} has no image, expected at least one')
     return dataset
 
 

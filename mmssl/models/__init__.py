@@ -7,6 +7,7 @@ from .heads import *  # noqa: F403
 from .layers import *  # noqa: F403
 from .losses import *  # noqa: F403
 from .mixing import *  # noqa: F403
+from .multi_task import *  # noqa: F403
 from .necks import *  # noqa: F403
 from .roi_heads import *  # noqa: F403
 from .segmentors import *  # noqa: F403

@@ -8,6 +8,7 @@ from .lottery_ticket_hook import LotteryTicketHook
 from .mean_teacher_hook import MeanTeacherHook
 from .mix_picture_hook import MixPictureHook
 from .momentum_bn_hook import MomentumBNHook
+from .multi_task_hook import MultiTaskHook
 from .paired_data_check_hook import PairedDataCheckHook
 from .picture_hook import PictureHook
 from .pixel_health_hook import PixelHealthHook
@@ -25,6 +26,7 @@ __all__ = [
     'MeanTeacherHook',
     'MixPictureHook',
     'MomentumBNHook',
+    'MultiTaskHook',
     'PairedDataCheckHook',
     'PictureHook',
     'PixelHealthHook',

@@ -1,4 +1,5 @@
+from .multi_task import MultiTaskDataPreprocessor
 from .paired import PairedDataPreprocessor
 from .patches import PatchDataPreprocessor
 
-__all__ = ['PairedDataPreprocessor', 'PatchDataPreprocessor']
+__all__ = ['MultiTaskDataPreprocessor', 'PairedDataPreprocessor', 'PatchDataPreprocessor']

@@ -1,3 +1,4 @@
+from .multi_task import MultiTaskSegmentor
 from .semi_supervised import SemiSupervisedSegmentor
 
-__all__ = ['SemiSupervisedSegmentor']
+__all__ = ['MultiTaskSegmentor', 'SemiSupervisedSegmentor']

@@ -1,0 +1,48 @@
+"""Batches of several tasks, each prepared by its own model's data preprocessor."""
+
+from mmengine.model import BaseDataPreprocessor
+from torch import nn
+
+from mmssl.errors import DataError
+from mmssl.registry import MODELS
+
+
+@MODELS.register_module()
+class MultiTaskDataPreprocessor(BaseDataPreprocessor):
+    """Hand each task's part of a batch to its data preprocessor; a plain batch (validation) to the segmentation's.
+
+    Args:
+        preprocessors: of each task by name, ``segmentation`` among them: modules, as their models have them.
+    """
+
+    def __init__(self, preprocessors: dict[str, nn.Module]) -> None:
+        super().__init__()
+        self.tasks = nn.ModuleDict(preprocessors)
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """Prepare a batch.
+
+        Args:
+            data: ``inputs`` and ``data_samples``: of a plain batch, or each a dict by task.
+            training: whether the batch is for training.
+
+        Returns:
+            The same form, with normalised images on the device of the model.
+
+        Raises:
+            DataError: the tasks of the batch are not those of the model.
+        """
+        if not isinstance(data['inputs'], dict) or 'segmentation' not in data['inputs']:
+            return self.tasks['segmentation'](data, training)
+        if set(data['inputs']) != set(self.tasks):
+            raise DataError(
+                f'a batch has the tasks {sorted(data["inputs"])}, the model {sorted(self.tasks)}; expected the same '
+                'names in mmssl.MultiTaskDataset and mmssl.MultiTaskSegmentor'
+            )
+        prepared = {'inputs': {}, 'data_samples': {}}
+        for name, preprocessor in self.tasks.items():
+            part = {key: data[key][name] for key in prepared}
+            part = preprocessor(part, training)
+            for key, parts in prepared.items():
+                parts[name] = part[key]
+        return prepared
