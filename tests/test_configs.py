@@ -69,6 +69,8 @@ def make_batch(cfg, model) -> dict:
         batch = segmentation_batch(model.num_classes, size=size)
         for sample in batch['data_samples']:
             sample.gt_ab = PixelData(data=torch.randint(-128, 128, (2, *size), dtype=torch.int8))
+            sample.gt_image = PixelData(data=torch.randint(0, 256, (3, *size), dtype=torch.uint8))
+            sample.gt_erased = PixelData(data=torch.rand(1, *size) < 0.25)
         return batch
     if kind == 'MaskRCNN':
         classes = cfg.model.roi_head.bbox_head.num_classes
@@ -278,8 +280,10 @@ def check_sample(cfg, path: Path, split: str, sample: dict) -> None:
     if split == 'train':
         check_size(cfg, inputs)
     head = (cfg.model.segmentor if cfg.model.type == SEMI else cfg.model).decode_head
-    if head.type == 'mmssl.ColorizationHead':
+    if head.type in ('mmssl.ColorizationHead', 'mmssl.QuantizedColorizationHead'):
         assert target.gt_ab.data.shape == (2, *inputs.shape[1:])
+    elif head.type == 'mmssl.ReconstructionHead':
+        assert target.gt_image.data.shape == inputs.shape and not torch.equal(target.gt_image.data, inputs)
     else:
         labels = target.gt_sem_seg.data
         assert set(labels.unique().tolist()) <= {*range(head.num_classes), 255}

@@ -16,11 +16,14 @@ from mmssl.apis.data_folders import check_data_folders
 from mmssl.apis.pretext_classification import JigsawPictures, RelativePatchPictures, RotationPictures
 from mmssl.apis.pretext_dense import ColorizationPictures, OtsuPictures
 from mmssl.apis.pretext_pixels import PixelPictures
+from mmssl.apis.pretext_reconstruction import DenoisingPictures, InpaintingPictures
 from mmssl.apis.pretext_task import PretextTask
 from mmssl.apis.pretext_views import ViewPictures
 from mmssl.datasets.transforms.pixel_views import PixelViews
 from mmssl.datasets.transforms.pretext import (
     ColorizationTarget,
+    DenoisingTarget,
+    InpaintingTarget,
     JigsawTarget,
     OtsuTarget,
     RelativePatchTarget,
@@ -34,6 +37,8 @@ TASKS: dict[type, type[PretextTask]] = {
     RelativePatchTarget: RelativePatchPictures,
     OtsuTarget: OtsuPictures,
     ColorizationTarget: ColorizationPictures,
+    InpaintingTarget: InpaintingPictures,
+    DenoisingTarget: DenoisingPictures,
     MultiView: ViewPictures,
     PixelViews: PixelPictures,
 }

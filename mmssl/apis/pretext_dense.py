@@ -1,13 +1,15 @@
-"""Pictures of the pretext tasks with a target for every pixel: Otsu clusters and colorization."""
+"""Pictures of the pretext tasks with a class or colour for every pixel: Otsu clusters and colorization."""
 
 from collections.abc import Sequence
 
 import numpy as np
+from torch import Tensor
 from torch.nn import Module
 
 from mmssl.apis.pretext_task import Drawing, PretextTask, answers, file_of, rgb_picture
 from mmssl.datasets.label_checks import IGNORED
 from mmssl.evaluation.colorization_error import squared_sums
+from mmssl.models.decode_heads.color_bins import bin_table, in_gamut_bins, nearest_bin
 from mmssl.visualization.contact_sheet import LINE
 from mmssl.visualization.pretext_pictures import Panel, cluster_levels, cluster_picture, lab_to_rgb
 
@@ -72,7 +74,7 @@ class OtsuPictures(PretextTask):
 
 
 class ColorizationPictures(PretextTask):
-    """Lightness, the true colours and the predicted ones."""
+    """Lightness, the true colours and the predicted ones; for a model with bins of colours, their centres too."""
 
     name = 'colorization'
     columns = ('input: lightness', 'true colours')
@@ -80,14 +82,18 @@ class ColorizationPictures(PretextTask):
 
     def draw(self, samples: Sequence[dict], model: Module | None) -> Drawing:
         """Draw lightness, true and predicted colours, with the root mean squared error of a and b."""
-        rows, targets = [], []
+        rows, targets, centres = [], [], self._centres()
         for index, sample in enumerate(samples):
             targets.append(packed_target(sample, 'gt_ab', 'mmssl.PackPretextInputs'))
             image = rgb_picture(sample['inputs'])
             grey = float(targets[-1].float().square().mean().sqrt())
             colours = Panel(lab_to_rgb(image[..., 0], targets[-1].numpy()), f'a, b: {grey:.1f} Lab units RMS')
             rows.append([Panel(image, f'{index + 1}: {file_of(sample)}'), colours])
+            if centres is not None:
+                rows[-1].append(self._binned(image[..., 0], targets[-1], centres))
         drawing = Drawing(self.titles(model), rows)
+        if centres is not None:
+            drawing.columns.insert(len(self.columns), f'true colours in {len(centres)} bins')
         if model is None:
             return drawing
         sums = []
@@ -103,6 +109,18 @@ class ColorizationPictures(PretextTask):
         drawing.scores = {'RMSE_ab': error, 'RMSE_ab_grey': grey}
         drawing.summary = f'error of a and b {error:.2f} Lab units RMS, without colour {grey:.2f}'
         return drawing
+
+    def _centres(self) -> Tensor | None:
+        head = self.model_settings.get('decode_head') or {}
+        if str(head.get('type')).removeprefix('mmssl.') != 'QuantizedColorizationHead':
+            return None
+        return in_gamut_bins(float(head.get('bin_side', 10.0)))
+
+    def _binned(self, lightness: np.ndarray, target: Tensor, centres: Tensor) -> Panel:
+        bins = nearest_bin(target[None], bin_table(centres))[0]
+        nearest = centres[bins].permute(2, 0, 1)
+        caption = f'{len(bins.unique())} bins, off by {rmse([squared_sums(nearest, target)])[0]:.1f} Lab units RMS'
+        return Panel(lab_to_rgb(lightness, nearest.numpy()), caption)
 
 
 def rmse(sums: Sequence[Sequence[float]]) -> tuple[float, float]:

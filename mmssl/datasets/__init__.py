@@ -1,7 +1,7 @@
 from mmssl.datasets.camvid import CamVidDataset
 from mmssl.datasets.folder import FolderDataset
 from mmssl.datasets.gta5 import GTA5Dataset
-from mmssl.datasets.multi_task import MultiTaskDataset
+from mmssl.datasets.multi_task import MultiTaskSegDataset
 from mmssl.datasets.multi_task_sampler import MultiTaskInfiniteSampler
 from mmssl.datasets.paired import PairedDataset
 from mmssl.datasets.paired_sampler import PairedInfiniteSampler
@@ -13,7 +13,7 @@ __all__ = [
     'CamVidDataset',
     'FolderDataset',
     'GTA5Dataset',
-    'MultiTaskDataset',
+    'MultiTaskSegDataset',
     'MultiTaskInfiniteSampler',
     'PairedDataset',
     'PairedInfiniteSampler',

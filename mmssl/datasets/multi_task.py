@@ -7,7 +7,7 @@ SEGMENTATION = 'segmentation'
 
 
 @DATASETS.register_module()
-class MultiTaskDataset:
+class MultiTaskSegDataset:
     """Join a labelled dataset with one for each pretext task; each keeps its own pipeline.
 
     Source: S4, section 2.3: the images of a batch are transformed for each task apart. A task's dataset lists the
@@ -26,9 +26,11 @@ class MultiTaskDataset:
 
     def __init__(self, *, segmentation, tasks: dict) -> None:
         if not tasks or SEGMENTATION in tasks:
-            raise ValueError(f'MultiTaskDataset: tasks {sorted(tasks)}, expected one or more beside {SEGMENTATION!r}')
+            raise ValueError(
+                f'MultiTaskSegDataset: tasks {sorted(tasks)}, expected one or more beside {SEGMENTATION!r}'
+            )
         sides = {SEGMENTATION: segmentation, **tasks}
-        self.sides = {name: build_side(side, f'MultiTaskDataset: {name}:') for name, side in sides.items()}
+        self.sides = {name: build_side(side, f'MultiTaskSegDataset: {name}:') for name, side in sides.items()}
 
     @property
     def metainfo(self) -> dict:
@@ -64,7 +66,7 @@ class MultiTaskDataset:
         """
         if not isinstance(index, (tuple, list)):
             if not -len(self) <= index < len(self):  # also ends a plain loop over the dataset
-                raise IndexError(f'MultiTaskDataset: index {index}, expected one below {len(self)}, or one a task')
+                raise IndexError(f'MultiTaskSegDataset: index {index}, expected one below {len(self)}, or one a task')
             index %= len(self)
             index = [index % len(side) for side in self.sides.values()]
         samples = {name: side[each] for (name, side), each in zip(self.sides.items(), index, strict=True)}

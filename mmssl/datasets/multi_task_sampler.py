@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Sampler
 
-from mmssl.datasets.multi_task import MultiTaskDataset
+from mmssl.datasets.multi_task import MultiTaskSegDataset
 from mmssl.datasets.paired_sampler import ShuffledStream
 from mmssl.registry import DATA_SAMPLERS
 
@@ -18,7 +18,7 @@ class MultiTaskInfiniteSampler(Sampler):
     places r, r + R, r + 2R, ...
 
     Args:
-        dataset: a :class:`~mmssl.datasets.multi_task.MultiTaskDataset`.
+        dataset: a :class:`~mmssl.datasets.multi_task.MultiTaskSegDataset`.
         shuffle: whether to draw the orders; False takes every side in its own order.
         seed: at least 0, the same on all ranks; None draws one and shares it.
 
@@ -26,10 +26,10 @@ class MultiTaskInfiniteSampler(Sampler):
         ValueError: another dataset, or a negative seed.
     """
 
-    def __init__(self, dataset: MultiTaskDataset, *, shuffle: bool = True, seed: int | None = None) -> None:
-        if not isinstance(dataset, MultiTaskDataset):
+    def __init__(self, dataset: MultiTaskSegDataset, *, shuffle: bool = True, seed: int | None = None) -> None:
+        if not isinstance(dataset, MultiTaskSegDataset):
             name = type(dataset).__name__
-            raise ValueError(f'MultiTaskInfiniteSampler: {name} found, expected mmssl.MultiTaskDataset')
+            raise ValueError(f'MultiTaskInfiniteSampler: {name} found, expected mmssl.MultiTaskSegDataset')
         if seed is not None and seed < 0:
             raise ValueError(f'MultiTaskInfiniteSampler: seed={seed}, expected 0 or more')
         self.rank, self.world_size = get_dist_info()

@@ -7,7 +7,7 @@ import pytest
 import torch
 from mmengine.dataset import pseudo_collate
 
-from mmssl.datasets.multi_task import MultiTaskDataset
+from mmssl.datasets.multi_task import MultiTaskSegDataset
 from mmssl.datasets.multi_task_sampler import MultiTaskInfiniteSampler
 from mmssl.datasets.paired import PairedDataset
 from mmssl.errors import DataError
@@ -33,7 +33,7 @@ def make(*sizes, paired=None):
     sides = {name: Numbers(name[0], size) for name, size in zip(names, sizes, strict=True)}
     if paired:
         sides['segmentation'] = PairedDataset(labeled=Numbers('l', 2), unlabeled=Numbers('u', 3), overlap='off')
-    return MultiTaskDataset(segmentation=sides.pop('segmentation'), tasks=sides)
+    return MultiTaskSegDataset(segmentation=sides.pop('segmentation'), tasks=sides)
 
 
 def test_samples_by_task():
@@ -88,12 +88,12 @@ def test_two_ranks_share_the_places(monkeypatch):
 
 def test_mistakes():
     with pytest.raises(ValueError, match='expected one or more beside'):
-        MultiTaskDataset(segmentation=Numbers('s', 1), tasks={})
+        MultiTaskSegDataset(segmentation=Numbers('s', 1), tasks={})
     with pytest.raises(ValueError, match='expected one or more beside'):
-        MultiTaskDataset(segmentation=Numbers('s', 1), tasks={'segmentation': Numbers('s', 1)})
-    with pytest.raises(DataError, match='MultiTaskDataset: a: Numbers has no image, expected at least one'):
+        MultiTaskSegDataset(segmentation=Numbers('s', 1), tasks={'segmentation': Numbers('s', 1)})
+    with pytest.raises(DataError, match='MultiTaskSegDataset: a: Numbers has no image, expected at least one'):
         make(1, 0, 1)
-    with pytest.raises(ValueError, match=r'Numbers found, expected mmssl.MultiTaskDataset'):
+    with pytest.raises(ValueError, match=r'Numbers found, expected mmssl.MultiTaskSegDataset'):
         MultiTaskInfiniteSampler(Numbers('s', 1))
     with pytest.raises(ValueError, match='seed=-1'):
         MultiTaskInfiniteSampler(make(1, 1, 1), seed=-1)

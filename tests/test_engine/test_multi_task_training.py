@@ -41,7 +41,7 @@ def config(work_dir, hooks=({'type': 'mmssl.MultiTaskHook'},), **options):
             'num_workers': 0,
             'sampler': {'type': 'mmssl.MultiTaskInfiniteSampler'},
             'dataset': {
-                'type': 'mmssl.MultiTaskDataset',
+                'type': 'mmssl.MultiTaskSegDataset',
                 'segmentation': {'type': 'OneBatch', 'task': 'segmentation'},
                 'tasks': sides,
             },

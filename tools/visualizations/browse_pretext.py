@@ -5,9 +5,11 @@
 Out comes one PNG. Rotation: the image, upright by the label and by the prediction. Jigsaw: the shuffled puzzle and how
 the true and the predicted permutation solve it, pieces at a wrong place in a red frame. Relative patch: two patches,
 and the neighbour where it was and where the prediction puts it. Otsu clusters: clusters as grey levels. Colorization:
-lightness, true and predicted colours. SimCLR: two views and the view nearest to each among those of all images drawn.
-PixPro: the image with both crops, the views with their positive pairs, and the similarity of a pixel to the other view.
-A green frame means right, a red one wrong. The task is told by the transform of the pipeline that makes the target.
+lightness, true and predicted colours, and the nearest centres where the model predicts bins. Inpainting: the image with
+a square erased, the whole one, the prediction, the square filled in with it. Denoising: noise, the clean image, the
+prediction. SimCLR: two views and the view nearest to each among those of all images drawn. PixPro: the image with both
+crops, the views with their positive pairs, and the similarity of a pixel to the other view. A green frame means right,
+a red one wrong. The task is told by the transform of the pipeline that makes the target.
 """
 
 import argparse

@@ -9,6 +9,8 @@ from mmssl.datasets.transforms.pack_unlabeled_inputs import PackUnlabeledInputs
 from mmssl.datasets.transforms.pixel_views import PixelViews
 from mmssl.datasets.transforms.pretext import (
     ColorizationTarget,
+    DenoisingTarget,
+    InpaintingTarget,
     JigsawTarget,
     OtsuTarget,
     PackPretextInputs,
@@ -23,7 +25,9 @@ __all__ = [
     'AffineView',
     'RandomColorJitter',
     'ColorizationTarget',
+    'DenoisingTarget',
     'EvaluateAtInputSize',
+    'InpaintingTarget',
     'JigsawTarget',
     'LoadImage',
     'LoadSegAnnotations',

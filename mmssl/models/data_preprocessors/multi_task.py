@@ -37,7 +37,7 @@ class MultiTaskDataPreprocessor(BaseDataPreprocessor):
         if set(data['inputs']) != set(self.tasks):
             raise DataError(
                 f'a batch has the tasks {sorted(data["inputs"])}, the model {sorted(self.tasks)}; expected the same '
-                'names in mmssl.MultiTaskDataset and mmssl.MultiTaskSegmentor'
+                'names in mmssl.MultiTaskSegDataset and mmssl.MultiTaskSegmentor'
             )
         prepared = {'inputs': {}, 'data_samples': {}}
         for name, preprocessor in self.tasks.items():

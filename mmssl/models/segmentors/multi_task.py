@@ -22,7 +22,7 @@ class MultiTaskSegmentor(BaseSegmentor):
 
     Source: S4, sections 2.2.4 and 2.3: one encoder, a segmentation head on the labelled images, a head for each
     pretext task on labelled and unlabelled ones, which are transformed for each task apart. Batches come from
-    ``mmssl.MultiTaskDataset``; ``mmssl.MultiTaskHook`` tells the iteration. Predictions are the segmentor's; the
+    ``mmssl.MultiTaskSegDataset``; ``mmssl.MultiTaskHook`` tells the iteration. Predictions are the segmentor's; the
     pretext heads are training's alone.
 
     The images of tasks with one size pass the encoder together. Each task is normalised by its own images and only
@@ -140,7 +140,7 @@ class MultiTaskSegmentor(BaseSegmentor):
         if self.iteration is None:
             raise DataError('MultiTaskSegmentor: no iteration was told: add mmssl.MultiTaskHook')
         if not isinstance(inputs, dict) or SEGMENTATION not in inputs:
-            raise DataError('MultiTaskSegmentor: a batch without tasks, expected those of mmssl.MultiTaskDataset')
+            raise DataError('MultiTaskSegmentor: a batch without tasks, expected those of mmssl.MultiTaskSegDataset')
         step = MultiTaskStep(self, inputs, data_samples)
         return step.sequential() if self.mode == 'sequential' else step.joint()
 

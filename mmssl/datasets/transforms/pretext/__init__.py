@@ -1,6 +1,8 @@
 """Targets of pretext tasks, made from the image itself."""
 
 from .colorization import ColorizationTarget
+from .denoising import DenoisingTarget
+from .inpainting import InpaintingTarget
 from .jigsaw import JigsawTarget
 from .otsu_clusters import OtsuTarget
 from .pack_pretext_inputs import PackPretextInputs
@@ -9,6 +11,8 @@ from .rotation import RotationTarget
 
 __all__ = [
     'ColorizationTarget',
+    'DenoisingTarget',
+    'InpaintingTarget',
     'JigsawTarget',
     'OtsuTarget',
     'PackPretextInputs',
