@@ -37,7 +37,8 @@ class MultiTaskSegmentor(BaseSegmentor):
         segmentor: config of the segmentor, any of mmseg, with the encoder as its ``backbone``.
         tasks: of each pretext task by name: ``model``, the config of a model of mmseg or mmpretrain (``_scope_`` says
             whose names it uses) without a backbone; and what :class:`TaskSchedule` takes: ``weight``, ``start``,
-            ``begin``, ``end``, ``shape``.
+            ``begin``, ``end``, ``shape``. While a weight is 0 the task is left out; with several processes the config
+            then needs ``find_unused_parameters=True``.
         balance: config of weights that are learned and multiplied with these: ``mmssl.UncertaintyBalance`` or
             ``mmssl.GradNormBalance``; None for none.
         mode: ``'joint'``, one graph and one backward pass; or ``'sequential'``, the graph of one task at a time, for
