@@ -1,6 +1,6 @@
 # Denoising (S4, section 2.3.2): CamVid's training images at 240x320, from random weights.
 _base_ = [
-    '../_base_/models/erfnet_denoising.py', '../_base_/datasets/images_camvid.py',
+    '../_base_/models/erfnet_reconstruction.py', '../_base_/datasets/images_camvid.py',
     '../_base_/schedules/adam_600i.py', '../_base_/default_runtime.py'
 ]
 crop_size = (192, 256)  # height, width

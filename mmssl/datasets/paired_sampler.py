@@ -1,6 +1,6 @@
-"""An endless order of pairs, one labelled and one unlabelled image each."""
+"""Endless orders of samples from several sides; of pairs, one labelled and one unlabelled image each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from mmengine.dist import get_dist_info, sync_random_seed
@@ -40,8 +40,58 @@ class ShuffledStream:
         return int(self._order[place])
 
 
+class StreamSampler(Sampler):
+    """An endless order of samples, drawn from several sides; rank r of R takes places r, r + R, r + 2R, ...
+
+    Args:
+        sizes: images of each side.
+        shuffle: whether to draw the orders; False takes every side in its own order.
+        seed: at least 0, the same on all ranks; None draws one and shares it.
+
+    Raises:
+        ValueError: the seed is negative.
+    """
+
+    def __init__(self, sizes: Sequence[int], shuffle: bool, seed: int | None) -> None:
+        if seed is not None and seed < 0:
+            raise ValueError(f'{type(self).__name__}: seed={seed}, expected 0 or more')
+        self.rank, self.world_size = get_dist_info()
+        self.seed = sync_random_seed() if seed is None else seed
+        self.shuffle = shuffle
+        self.sizes = tuple(sizes)
+        self.first = 0
+
+    def skip(self, num_samples: int) -> None:
+        """Let the next iterator begin later, without drawing what lies before.
+
+        Args:
+            num_samples: how many samples of this rank to leave out: iterations times batch size.
+
+        Raises:
+            ValueError: a negative number.
+        """
+        if num_samples < 0:
+            raise ValueError(f'{type(self).__name__}: skip({num_samples}), expected 0 or more samples')
+        self.first += num_samples
+
+    def __iter__(self) -> Iterator[tuple]:
+        """The samples of this rank, an index a side; each iterator begins anew, behind what was skipped."""
+        sides = [ShuffledStream(size, self.seed, side, self.shuffle) for side, size in enumerate(self.sizes)]
+        position = self.rank + self.first * self.world_size
+        while True:
+            yield tuple(side[position] for side in sides)
+            position += self.world_size
+
+    def __len__(self) -> int:
+        """Number of images of the largest side, as the dataset counts; the iterator itself has no end."""
+        return max(self.sizes)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by loops that count epochs; an endless order has none."""
+
+
 @DATA_SAMPLERS.register_module()
-class PairedInfiniteSampler(Sampler):
+class PairedInfiniteSampler(StreamSampler):
     """Yield (i, j), a labelled and an unlabelled image, without end; for training loops that count iterations.
 
     On both sides each image is used once before one is used twice, and the two orders are independent, so that every
@@ -60,40 +110,4 @@ class PairedInfiniteSampler(Sampler):
         sides = getattr(dataset, 'labeled', None), getattr(dataset, 'unlabeled', None)
         if None in sides:
             raise ValueError(f'PairedInfiniteSampler: {type(dataset).__name__} found, expected mmssl.PairedDataset')
-        if seed is not None and seed < 0:
-            raise ValueError(f'PairedInfiniteSampler: seed={seed}, expected 0 or more')
-        self.rank, self.world_size = get_dist_info()
-        self.seed = sync_random_seed() if seed is None else seed
-        self.shuffle = shuffle
-        self.sizes = tuple(len(side) for side in sides)
-        self.first = 0
-
-    def skip(self, num_pairs: int) -> None:
-        """Let the next iterator begin later, without drawing what lies before.
-
-        Args:
-            num_pairs: how many pairs of this rank to leave out: iterations times batch size.
-
-        Raises:
-            ValueError: a negative number.
-        """
-        if num_pairs < 0:
-            raise ValueError(f'PairedInfiniteSampler: skip({num_pairs}), expected 0 or more pairs')
-        self.first += num_pairs
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        """The pairs of this rank; each iterator begins anew, behind what was skipped."""
-        labeled, unlabeled = (
-            ShuffledStream(size, self.seed, side, self.shuffle) for side, size in enumerate(self.sizes)
-        )
-        position = self.rank + self.first * self.world_size
-        while True:
-            yield labeled[position], unlabeled[position]
-            position += self.world_size
-
-    def __len__(self) -> int:
-        """Number of images of the larger side, as the dataset counts; the iterator itself has no end."""
-        return max(self.sizes)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by loops that count epochs; an endless order has none."""
+        super().__init__([len(side) for side in sides], shuffle, seed)

@@ -10,34 +10,7 @@ from mmssl.registry import MODELS
 
 from ..layers.erfnet_blocks import NORM_CFG
 from .erfnet_head import ERFNetDecodeHead
-
-
-def stack_ab(data_samples: Sequence, size: Sequence[int]) -> Tensor:
-    """Stack the colour targets of a batch.
-
-    Args:
-        data_samples: samples with ``gt_ab``, each (2, H, W).
-        size: height and width of the prediction.
-
-    Returns:
-        (B, 2, H, W), the type of the targets.
-
-    Raises:
-        ValueError: where a sample has no target or one of another size.
-    """
-    size, targets = tuple(size), []
-    for sample in data_samples:
-        where = sample.get('img_path') or 'a sample'
-        if 'gt_ab' not in sample:
-            raise ValueError(f'{where}: no gt_ab, expected mmssl.ColorizationTarget and mmssl.PackPretextInputs')
-        target = sample.gt_ab.data
-        if target.shape != (2, *size):
-            raise ValueError(
-                f'{where}: gt_ab has the shape {tuple(target.shape)}, expected {(2, *size)} as the prediction; '
-                'images must have one size, in multiples of 8, before ColorizationTarget'
-            )
-        targets.append(target)
-    return torch.stack(targets)
+from .pixel_targets import stack_pixels
 
 
 @MODELS.register_module()
@@ -119,7 +92,7 @@ class ColorizationHead(ERFNetDecodeHead):
         Raises:
             ValueError: where a sample has no target or one of another size.
         """
-        target = stack_ab(batch_data_samples, seg_logits.shape[2:]).to(seg_logits.device, torch.float32)
+        target = stack_pixels(batch_data_samples, 'gt_ab', seg_logits.shape[2:]).to(seg_logits.device, torch.float32)
         loss = F.mse_loss(seg_logits.float(), target / self.ab_scale)
         return {'loss_ab': loss, 'rmse_ab': loss.detach().sqrt() * self.ab_scale}
 

@@ -10,8 +10,8 @@ from mmssl.registry import MODELS
 
 from ..layers.erfnet_blocks import NORM_CFG
 from .color_bins import annealed_mean, bin_table, in_gamut_bins, nearest_bin
-from .colorization_head import stack_ab
 from .erfnet_head import ERFNetDecodeHead
+from .pixel_targets import stack_pixels
 
 STRIDES = (1, 2, 4, 8)
 
@@ -154,7 +154,7 @@ class QuantizedColorizationHead(ERFNetDecodeHead):
             ValueError: where a sample has no target or one of another size.
         """
         size = [side * self.target_stride for side in seg_logits.shape[2:]]
-        target = stack_ab(batch_data_samples, size).to(seg_logits.device)
+        target = stack_pixels(batch_data_samples, 'gt_ab', size).to(seg_logits.device)
         bins = nearest_bin(target, self.bin_table)
         with torch.no_grad():
             likeliest = seg_logits.argmax(dim=1)

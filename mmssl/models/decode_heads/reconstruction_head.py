@@ -9,43 +9,11 @@ from mmssl.registry import MODELS
 
 from ..layers.erfnet_blocks import NORM_CFG
 from .erfnet_head import ERFNetDecodeHead
+from .pixel_targets import stack_pixels
 
 REGIONS = ('all', 'erased')
 PEAK = 255.0
 """The largest grey level, which the signal-to-noise ratio refers to."""
-
-
-def stack_pixels(data_samples: Sequence, key: str, channels: int, size: Sequence[int]) -> Tensor:
-    """Stack one target of every sample of a batch.
-
-    Args:
-        data_samples: samples with the target, each (channels, H, W).
-        key: of the target.
-        channels: that it must have.
-        size: height and width of the prediction.
-
-    Returns:
-        (B, channels, H, W), the type of the targets.
-
-    Raises:
-        ValueError: where a sample has no such target or one of another size.
-    """
-    expected, targets = (channels, *size), []
-    for sample in data_samples:
-        where = sample.get('img_path') or 'a sample'
-        if key not in sample:
-            raise ValueError(
-                f'{where}: no {key}, expected mmssl.InpaintingTarget or mmssl.DenoisingTarget, and '
-                f'mmssl.PackPretextInputs with {key!r} among its pixel_keys'
-            )
-        target = sample.get(key).data
-        if target.shape != expected:
-            raise ValueError(
-                f'{where}: {key} has the shape {tuple(target.shape)}, expected {expected} as the prediction; '
-                'images must have one size, in multiples of 8, before the transform that makes it'
-            )
-        targets.append(target)
-    return torch.stack(targets)
 
 
 def channel_errors(predicted: Tensor, target: Tensor, region: Tensor | None = None) -> Tensor:
@@ -166,10 +134,10 @@ class ReconstructionHead(ERFNetDecodeHead):
             ValueError: where a sample has no target or one of another size.
         """
         size = tuple(seg_logits.shape[2:])
-        target = self.normalize(stack_pixels(batch_data_samples, 'gt_image', 3, size))
+        target = self.normalize(stack_pixels(batch_data_samples, 'gt_image', size))
         region = None
         if self.region == 'erased':
-            region = stack_pixels(batch_data_samples, 'gt_erased', 1, size).to(target.device)
+            region = stack_pixels(batch_data_samples, 'gt_erased', size).to(target.device)
         errors = channel_errors(seg_logits.float(), target, region)
         in_grey_levels = (errors.detach() * self.std.flatten().square()).mean()
         return {'loss_mse': errors.mean(), 'psnr': 10 * torch.log10(PEAK**2 / in_grey_levels)}

@@ -1,4 +1,4 @@
-# ERFNet with three outputs at full size, the colours of the whole image (S4, sections 2.3.1 and 2.4.2).
+# ERFNet with three outputs at full size, the colours of the image (S4, sections 2.3.1, 2.3.2 and 2.4.2).
 norm_cfg = dict(type='BN', eps=1e-3, requires_grad=True)  # eps of the public release
 input_mean = [123.675, 116.28, 103.53]
 input_std = [58.395, 57.12, 57.375]
