@@ -10,11 +10,13 @@ from mmssl.errors import DataNotFoundError
 
 
 def plain_datasets(dataset) -> Iterator[BaseDataset]:
-    """The datasets of mmengine inside wrappers (``dataset``, ``datasets``)."""
+    """The datasets of mmengine inside wrappers (``dataset``, ``datasets``, both sides of a pair, sides of tasks)."""
     if isinstance(dataset, BaseDataset):
         yield dataset
         return
-    for part in [getattr(dataset, 'dataset', None), *(getattr(dataset, 'datasets', None) or [])]:
+    inner = [getattr(dataset, name, None) for name in ('dataset', 'labeled', 'unlabeled')]
+    inner += [*(getattr(dataset, 'datasets', None) or []), *(getattr(dataset, 'sides', None) or {}).values()]
+    for part in inner:
         if part is not None:
             yield from plain_datasets(part)
 

@@ -8,6 +8,8 @@ import pytest
 from mmengine.dataset import BaseDataset, ConcatDataset, RepeatDataset
 
 from mmssl.apis.listed_images import check_listed_images, plain_datasets
+from mmssl.datasets.multi_task import MultiTaskSegDataset
+from mmssl.datasets.paired import PairedDataset
 from mmssl.errors import DataNotFoundError
 
 
@@ -54,6 +56,10 @@ def test_what_is_missing_is_counted_and_named(listed, tmp_path):
 def test_wrappers_are_opened(listed):
     first, second = listed('a.jpg'), listed('a.jpg')
     assert list(plain_datasets(Wrapper(ConcatDataset([first, second])))) == [first, second]
+    tasks = MultiTaskSegDataset(
+        segmentation=PairedDataset(labeled=first, unlabeled=second, overlap='off'), tasks={'a': first}
+    )
+    assert list(plain_datasets(tasks)) == [first, second, first]
 
 
 def test_what_is_not_on_this_disk_is_left_alone(listed, tmp_path):
