@@ -34,10 +34,12 @@ from mmssl.transfer.sources import SourceCheckpoint
 from mmssl.transfer.targets import target_tensors
 
 ROOT = Path(__file__).resolve().parents[1]
-RECIPES = sorted(path for path in (ROOT / 'configs').rglob('*.py') if '_base_' not in path.parts)
+NO_TRAININGS = {'_base_', 'searches'}  # folders of parts of recipes, and of searches that train many
+RECIPES = sorted(path for path in (ROOT / 'configs').rglob('*.py') if NO_TRAININGS.isdisjoint(path.parts))
 recipe = pytest.mark.parametrize('path', RECIPES, ids=lambda path: path.stem)
 NAME = re.compile(r'^[a-z0-9-]+(_[a-z0-9-]+)?_\d+xb\d+-\d+[iek]_[a-z0-9-]+(_[a-z0-9-]+)?$')
 SEMI = 'mmssl.SemiSupervisedSegmentor'
+MULTI_TASK = 'mmssl.MultiTaskSegmentor'
 PIXPRO = 'mmssl.PixPro'
 # Weights of others, and what stands in them before torchvision's names of ResNet-50.
 PUBLISHED = {'pretrain/moco_v1_200ep_pretrain.pth.tar': 'encoder_q', 'pretrain/pixpro_base_r50_100ep.pth': 'encoder'}
@@ -58,6 +60,13 @@ def test_name_follows_the_grammar(path):
 def make_batch(cfg, model) -> dict:
     """A small batch of noise as the dataloader of a recipe gives it."""
     kind = cfg.model.type
+    if kind == MULTI_TASK:
+        model.begin_iteration(0, 0)
+        sides = {'segmentation': make_batch(Config({'model': cfg.model.segmentor}), model.segmentor)}
+        for name, task in cfg.model.tasks.items():
+            task_cfg = dict(task.model, data_preprocessor=cfg.model.segmentor.data_preprocessor, backbone={})
+            sides[name] = make_batch(Config({'model': task_cfg}), model.tasks[name])
+        return {key: {name: side[key] for name, side in sides.items()} for key in ('inputs', 'data_samples')}
     if kind == SEMI:
         branch = model.data_preprocessor.branch
         branch.size = tuple(side // 8 for side in branch.size)
@@ -152,10 +161,12 @@ def take_step(cfg):
 
 
 def different_models() -> list[Path]:
-    """One recipe of those that share model and optimiser: the others would repeat its step."""
+    """One recipe of those that share model and optimiser, or have some of its tasks: the others would repeat its step."""
     found = {}
     for path in RECIPES:
         cfg = Config.fromfile(path)
+        if cfg.model.type == MULTI_TASK:  # joint-all_* is the first of its kind
+            cfg.model.tasks = None
         found.setdefault(json.dumps([without_files(cfg.model), cfg.optim_wrapper], sort_keys=True), path)
     return list(found.values())
 
@@ -229,14 +240,28 @@ def test_data_reaches_the_model(path, monkeypatch, camvid_root):
     for split in ('train', 'val'):
         if cfg[f'{split}_dataloader'] is None:
             continue
-        dataset_cfg = cfg[f'{split}_dataloader'].dataset
-        if dataset_cfg.type == 'mmssl.PairedDataset':
-            check_sample(cfg, path, split, sample_of(dataset_cfg.labeled, image))
-            sample = sample_of(dataset_cfg.unlabeled, image)
+        check_dataset(cfg, path, split, cfg[f'{split}_dataloader'].dataset, image)
+
+
+def check_dataset(cfg, path: Path, split: str, dataset_cfg, image: np.ndarray) -> None:
+    if dataset_cfg.type == 'mmssl.MultiTaskSegDataset':
+        segmentor = cfg.model.segmentor
+        check_dataset(Config({**cfg, 'model': segmentor}), path, split, dataset_cfg.segmentation, image)
+        assert set(dataset_cfg.tasks) == set(cfg.model.tasks)
+        for name, task in cfg.model.tasks.items():
+            task_cfg = {'data_preprocessor': segmentor.data_preprocessor, **task.model}
+            sample = sample_of(dataset_cfg.tasks[name], image)
             assert 'gt_sem_seg' not in sample['data_samples']
-            check_size(cfg, sample['inputs'])
-        else:
-            check_sample(cfg, path, split, sample_of(dataset_cfg, image))
+            check_sample(Config({**cfg, 'model': task_cfg}), path, split, sample)
+    elif dataset_cfg.type == 'mmssl.PairedDataset':
+        check_sample(cfg, path, split, sample_of(dataset_cfg.labeled, image))
+        sample = sample_of(dataset_cfg.unlabeled, image)
+        assert 'gt_sem_seg' not in sample['data_samples']
+        check_size(cfg, sample['inputs'])
+    else:
+        if cfg.model.type == MULTI_TASK:
+            cfg = Config({**cfg, 'model': cfg.model.segmentor})
+        check_sample(cfg, path, split, sample_of(dataset_cfg, image))
 
 
 def check_size(cfg, inputs: torch.Tensor) -> None:

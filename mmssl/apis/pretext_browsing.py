@@ -19,6 +19,7 @@ from mmssl.apis.pretext_pixels import PixelPictures
 from mmssl.apis.pretext_reconstruction import DenoisingPictures, InpaintingPictures
 from mmssl.apis.pretext_task import PretextTask
 from mmssl.apis.pretext_views import ViewPictures
+from mmssl.apis.single_task import single_task_config, single_task_state
 from mmssl.datasets.transforms.pixel_views import PixelViews
 from mmssl.datasets.transforms.pretext import (
     ColorizationTarget,
@@ -87,6 +88,21 @@ def find_task(dataset, source: str, model_settings: dict | None = None, **option
     return task(step, dict(dataset.metainfo), before=before, model_settings=model_settings, **options)
 
 
+def choose_task(cfg: Config, task: str | None, source: str) -> Config:
+    """The config itself, or of one of joint training the recipe of the task that was asked for.
+
+    Raises:
+        ConfigError: joint training and no pretext task of it, or a task of another config.
+    """
+    tasks = list(cfg.get('model', {}).get('tasks', ()))
+    if task is None and not tasks:
+        return cfg
+    if task not in tasks:
+        expected = f'one of {tasks}' if tasks else 'none for this config'
+        raise ConfigError(f'{source}: --task {task} found, {expected} expected')
+    return single_task_config(cfg, task, source)
+
+
 def choose_split(cfg: Config, split: str | None, source: str) -> str:
     """The split to draw: the one asked for, or ``val`` where the config has it and ``train`` otherwise.
 
@@ -122,7 +138,9 @@ def draw_samples(dataset, number: int, seed: int) -> list[dict]:
     return [dataset[int(index)] for index in order]
 
 
-def load_pretext_model(cfg: Config, source: str, checkpoint: str | Path, device: str) -> torch.nn.Module:
+def load_pretext_model(
+    cfg: Config, source: str, checkpoint: str | Path, device: str, *, task: str | None = None
+) -> torch.nn.Module:
     """Build the model of a config and fill it with a checkpoint.
 
     Args:
@@ -130,6 +148,7 @@ def load_pretext_model(cfg: Config, source: str, checkpoint: str | Path, device:
         source: its name, for messages.
         checkpoint: file of tensors, of mmengine or a plain state dict.
         device: where the model goes.
+        task: of a checkpoint of joint training: the task whose model ``cfg`` has.
 
     Returns:
         The model in evaluation mode.
@@ -140,6 +159,8 @@ def load_pretext_model(cfg: Config, source: str, checkpoint: str | Path, device:
         ValueError: the model cannot be built.
     """
     state = read_state_dict(checkpoint, 'checkpoint')
+    if task is not None:
+        state = single_task_state(state, task)
     model = build_model(cfg, source, 'mmseg')
     fill_model(model, state, f'checkpoint {checkpoint}')
     return model.to(device).eval()

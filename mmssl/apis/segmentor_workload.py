@@ -13,8 +13,10 @@ from torch import Tensor, nn
 
 from mmssl.apis.any_model import build_model, fill_model
 from mmssl.apis.config import load_config
+from mmssl.apis.task_batches import multi_task_batch
 from mmssl.errors import one_line
 from mmssl.models.losses.weighted_cross_entropy import WeightedCrossEntropyLoss
+from mmssl.models.segmentors.multi_task import MultiTaskSegmentor
 from mmssl.models.segmentors.semi_supervised import SemiSupervisedSegmentor
 from mmssl.tensor_file import read_state_dict
 from mmssl.testing import paired_batch, segmentation_batch, synthetic_images
@@ -33,6 +35,8 @@ class WorkloadSpec:
         fold: whether batch normalisation is folded into the convolutions before inference.
         checkpoint: file whose weights are loaded, or None for random weights.
         options: dotted key to value, merged into the config.
+        tasks: of a ``MultiTaskSegmentor``, the pretext tasks to keep; () for its segmentor alone, None for all.
+        task_mode: ``joint`` or ``sequential``, in place of the config's; None for that.
     """
 
     config: str
@@ -43,6 +47,8 @@ class WorkloadSpec:
     fold: bool = True
     checkpoint: str | None = None
     options: dict = field(default_factory=dict)
+    tasks: tuple[str, ...] | None = None
+    task_mode: str | None = None
 
 
 @dataclass
@@ -125,7 +131,7 @@ def build_workload(spec: WorkloadSpec) -> Workload:
     if min(spec.shape) < 1 or spec.batch_size < 1:
         raise ValueError(f'shape {spec.shape}, batch size {spec.batch_size} found, positive numbers expected')
     torch.manual_seed(0)
-    config = load_config(spec.config, spec.options)
+    config = _with_tasks(load_config(spec.config, spec.options), spec)
     model = build_segmentor(config, spec.config, spec.device)
     if spec.checkpoint:
         load_weights(model, spec.checkpoint)
@@ -134,6 +140,24 @@ def build_workload(spec: WorkloadSpec) -> Workload:
     if spec.mode == 'inference':
         return _inference(model, synthetic_images(spec.shape, spec.batch_size), spec)
     return _training(model, spec, config)
+
+
+def _with_tasks(config: Config, spec: WorkloadSpec) -> Config:
+    """The config with the tasks that were asked for."""
+    if spec.tasks is None and spec.task_mode is None:
+        return config
+    tasks = config.get('model', {}).get('tasks', {})
+    unknown = [name for name in spec.tasks or () if name not in tasks]
+    if unknown or not tasks:
+        raise ValueError(
+            f'config {spec.config}: task {(unknown or ["?"])[0]!r} not among those of the model: {[*tasks]}'
+        )
+    model = dict(config.model)
+    if spec.tasks is not None:
+        model['tasks'] = {name: tasks[name] for name in spec.tasks}
+    if spec.task_mode is not None:
+        model['mode'] = spec.task_mode
+    return Config({**config, 'model': model if model['tasks'] else model['segmentor']})
 
 
 def _inference(model: BaseSegmentor, images: list[Tensor], spec: WorkloadSpec) -> Workload:
@@ -166,7 +190,8 @@ def prepare_training(model: BaseSegmentor, spec: WorkloadSpec, config: Config) -
     """Puts a model into training mode, with an optimiser and a batch to train on.
 
     Args:
-        model: of ``config``; a ``SemiSupervisedSegmentor`` gets paired batches and starts after its burn-in.
+        model: of ``config``; a ``SemiSupervisedSegmentor`` gets paired batches and starts after its burn-in, a
+            ``MultiTaskSegmentor`` batches of all its tasks, with their last weights.
         spec: what was asked for.
         config: the whole config.
 
@@ -186,16 +211,28 @@ def prepare_training(model: BaseSegmentor, spec: WorkloadSpec, config: Config) -
         optim_wrapper = build_optim_wrapper(model, settings)
     except (KeyError, TypeError, ValueError, AssertionError) as error:
         raise ValueError(f'config {spec.config}: optim_wrapper: {one_line(error)}') from None
-    # A preprocessor pads training crops to the size of the recipe; here the crop is the shape that was asked for.
-    preprocessor = getattr(model.data_preprocessor, 'branch', model.data_preprocessor)
-    if getattr(preprocessor, 'size', None) is not None:
-        preprocessor.size = spec.shape
     num_classes = _num_classes(model, spec.config)
     for loss in model.modules():
         # A hook computes these from the training masks; their values do not change the time.
         if isinstance(loss, WeightedCrossEntropyLoss) and loss.scheme and loss.class_weight is None:
             loss.set_class_weight(torch.ones(num_classes))
     model.train()
+    if not isinstance(model, MultiTaskSegmentor):
+        return _segmentation(model, num_classes, spec), optim_wrapper
+    segmentation = _segmentation(model.segmentor, num_classes, spec)
+    # Without the gradients that are looked at in some of the steps only, and without tasks that begin later.
+    model.probe_interval = 0
+    model.begin_iteration(max(schedule.end or 0 for schedule in model.schedules.values()), 0)
+    batch = multi_task_batch(config, model, segmentation, spec.batch_size, spec.shape, spec.config)
+    return batch, optim_wrapper
+
+
+def _segmentation(model: BaseSegmentor, num_classes: int, spec: WorkloadSpec) -> dict:
+    """A batch for a segmentor, which is told what a training tells it."""
+    # A preprocessor pads training crops to the size of the recipe; here the crop is the shape that was asked for.
+    preprocessor = getattr(model.data_preprocessor, 'branch', model.data_preprocessor)
+    if getattr(preprocessor, 'size', None) is not None:
+        preprocessor.size = spec.shape
     make = segmentation_batch
     if isinstance(model, SemiSupervisedSegmentor):
         make = paired_batch
@@ -204,7 +241,7 @@ def prepare_training(model: BaseSegmentor, spec: WorkloadSpec, config: Config) -
         alignment = model.strong_view.alignment
         if alignment is not None and alignment.of_labeled:
             alignment.set_target([1.0] * num_classes)  # a hook counts them
-    return make(num_classes, batch_size=spec.batch_size, size=spec.shape), optim_wrapper
+    return make(num_classes, batch_size=spec.batch_size, size=spec.shape)
 
 
 def _num_classes(model: nn.Module, source: str) -> int:

@@ -10,6 +10,8 @@ from mmengine.config import Config
 from mmssl.datasets.rendering import render_street_scene
 
 CONFIG = 'configs/erfnet/erfnet_1xb8-600i_camvid-192x256.py'
+JOINT = 'configs/multi_task/joint-all_erfnet_1xb4-1000i_camvid-1of8-96x128.py'
+PLAIN = 'configs/classmix/supervised_erfnet_1xb4-1000i_camvid-1of8-96x128.py'
 
 
 @pytest.fixture(scope='module')
@@ -104,3 +106,12 @@ def test_bad_input(tool, at_root, mmseg_scope):
         tool.main(['mmseg::_base_/datasets/cityscapes.py'])
     with pytest.raises(SystemExit):
         tool.main([CONFIG, '--number', '0'])
+
+
+def test_joint_training_shows_the_images_of_the_segmentation(tool, at_root, camvid_root, mmseg_scope, tmp_path, capsys):
+    counts = tool.main([JOINT, '--number', '4', '--out', str(tmp_path / 'joint')])
+    assert 'browse_pretext.py --task shows inpainting, denoising, colorization, jigsaw' in capsys.readouterr().out
+    # The same images as those of the recipe that it inherits, drawn in the same way.
+    assert np.array_equal(counts, tool.main([PLAIN, '--number', '4', '--out', str(tmp_path / 'plain')]))
+    sheets = [cv2.imread(str(tmp_path / name / 'train_sheet_00000.png')) for name in ('joint', 'plain')]
+    assert np.array_equal(*sheets)

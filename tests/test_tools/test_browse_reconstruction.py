@@ -144,3 +144,34 @@ def test_bad_answers_and_samples(tool, save, tmp_path):
     options = [f'{step}.2.type=mmssl.DenoisingTarget', f"{step}.3.pixel_keys=('gt_image',)"]
     with pytest.raises(ValueError, match=r'a map of the shape \(2, 240, 320\), a picture of the shape \(3, 240, 320\)'):
         tool.main([COLOUR, str(save(COLOUR, [0.0] * 261)), *out, '--cfg-options', *options])
+
+
+JOINT = 'configs/multi_task/joint-all_erfnet_1xb4-1000i_camvid-1of8-96x128.py'
+
+
+def test_a_task_of_joint_training_is_drawn_with_its_own_weights(tool, tmp_path, capsys):
+    torch.manual_seed(0)
+    state = build_model(load_config(JOINT), JOINT).state_dict()
+    state['tasks.inpainting.decode_head.conv_seg.weight'].zero_()
+    state['tasks.inpainting.decode_head.conv_seg.bias'].zero_()  # the mean colour everywhere
+    torch.save({'state_dict': state, 'meta': {}}, tmp_path / 'joint.pth')
+    command = [JOINT, str(tmp_path / 'joint.pth'), '--number', '2', '--out', str(tmp_path / 'picture.png')]
+    drawing = tool.main([*command, '--task', 'inpainting'])
+    predicted = drawing.rows[0][2].picture.reshape(-1, 3)
+    assert np.abs(predicted - np.array([123.675, 116.28, 103.53])).max() <= 1
+    assert (tmp_path / 'picture.png').exists()
+    assert 'inpainting, train' in capsys.readouterr().out or drawing.summary
+
+
+@pytest.mark.parametrize(
+    ('command', 'expected'),
+    [
+        ([JOINT], r"--task None found, one of \['inpainting', 'denoising', 'colorization', 'jigsaw'\] expected"),
+        ([JOINT, '--task', 'puzzle'], '--task puzzle found, one of'),
+        ([INPAINTING, '--task', 'inpainting'], '--task inpainting found, none for this config expected'),
+    ],
+)
+def test_a_task_that_is_not_there_is_told(tool, tmp_path, command, expected):
+    with pytest.raises(ValueError, match=expected):
+        tool.main([*command, '--out', str(tmp_path)])
+    assert not list(tmp_path.iterdir())

@@ -11,6 +11,8 @@ random unless ``--checkpoint``.
 With --parts, for a semi-supervised config: the whole training step (teacher's update included) beside the sum of its
 parts measured alone in the same turns (teacher on the unlabelled batch, student forward and backward on the labelled
 and on the mixed batch), and the share that mask, mixing, weighting and augmentation take.
+With --tasks, for a config of joint training: the training step with its first 1, 2, ... pretext tasks, in joint and in
+sequential mode, beside the segmentation alone and each task alone, all in turns; peak memory of each.
 The two networks take turns (A, B, A, B, ...) after a warm-up; the ratio is CONFIG's time divided by --against's.
 """
 
@@ -30,6 +32,7 @@ from mmssl.apis.one_line_errors import BUILD_ERRORS, one_line_errors
 from mmssl.apis.peak_memory import measure_in_fresh_process
 from mmssl.apis.segmentor_workload import WorkloadSpec, build_workload
 from mmssl.apis.semi_supervised_parts import build_parts
+from mmssl.apis.task_benchmark import report_tasks, run_tasks
 from mmssl.apis.timing import Quartiles, compare, time_in_turns
 
 
@@ -51,6 +54,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--train-batch-size', type=positive, default=8, help='images per training step')
     parser.add_argument('--mode', choices=('inference', 'train', 'both'), default='both')
     parser.add_argument('--parts', action='store_true', help='a semi-supervised step beside its parts, CONFIG alone')
+    parser.add_argument('--tasks', action='store_true', help='a joint step by the number of its tasks, CONFIG alone')
     parser.add_argument('--repeats', type=positive, default=20, help='timed rounds')
     parser.add_argument('--warmup', type=positive, default=3, help='rounds before that, not timed')
     parser.add_argument('--device', choices=('cpu', 'cuda'), help='default: cuda where there is one')
@@ -64,10 +68,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if (args.against_checkpoint or args.against_cfg_options) and not args.against:
         parser.error('--against-checkpoint and --against-cfg-options need --against')
-    if args.parts and args.against:
-        parser.error('--parts measures CONFIG alone, not with --against')
-    if args.parts and args.mode == 'inference':
-        parser.error('--parts measures a training step, not --mode inference')
+    if args.parts and args.tasks:
+        parser.error('--parts and --tasks: one of them expected')
+    for name in ('parts', 'tasks'):
+        if getattr(args, name) and args.against:
+            parser.error(f'--{name} measures CONFIG alone, not with --against')
+        if getattr(args, name) and args.mode == 'inference':
+            parser.error(f'--{name} measures a training step, not --mode inference')
     args.device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
     if args.device == 'cuda' and not torch.cuda.is_available():
         parser.error('--device cuda: no CUDA device found')
@@ -154,6 +161,18 @@ def run_parts(args: argparse.Namespace) -> dict:
     }
 
 
+def measure_tasks(args: argparse.Namespace) -> dict:
+    """Measures a joint training step by the number of its tasks."""
+    return run_tasks(
+        make_specs(args, 'train')[0],
+        repeats=args.repeats,
+        warmup=args.warmup,
+        synchronize=torch.cuda.synchronize if args.device == 'cuda' else None,
+        rounds=lambda indices: iter(tqdm(indices, desc='tasks', unit='round')),
+        memory=not args.no_memory,
+    )
+
+
 def report_parts(result: dict) -> str:
     """Lays the parts of a step out as a table, with the two ratios below."""
     height, width = result['shape']
@@ -231,10 +250,10 @@ def main(argv: list[str] | None = None) -> dict:
     print(', '.join(f'{key} {value}' for key, value in settings.items()))
     modes = ('inference', 'train') if args.mode == 'both' else (args.mode,)
     results = []
-    if args.parts:
+    if args.parts or args.tasks:
         modes = ()
-        results.append(run_parts(args))
-        print(report_parts(results[-1]), flush=True)
+        results.append(run_parts(args) if args.parts else measure_tasks(args))
+        print((report_parts if args.parts else report_tasks)(results[-1]), flush=True)
     for mode in modes:
         results.append(run_mode(args, mode))
         print(report(results[-1]), flush=True)

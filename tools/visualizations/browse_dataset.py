@@ -6,7 +6,7 @@ Each batch is drawn on one sheet: the input of the network with normalisation un
 blended over it, and a legend. Ignored pixels are striped, ids outside the classes magenta. Printed: the share of
 pixels of each class in what was browsed. Of a PairedDataset the labelled images stand left, the unlabelled ones they
 are paired with right, what padding or turning filled in striped where the pipeline marks it; classes of unlabelled
-images are drawn where the pipeline keeps masks, and not counted.
+images are drawn where the pipeline keeps masks, and not counted. Of joint training the segmentation's images are drawn.
 """
 
 import argparse
@@ -22,6 +22,8 @@ from tqdm import tqdm
 
 from mmssl.apis.config import ConfigError, load_config
 from mmssl.apis.one_line_errors import BUILD_ERRORS, one_line_errors
+from mmssl.apis.single_task import single_task_config
+from mmssl.datasets.multi_task import SEGMENTATION
 from mmssl.visualization.contact_sheet import LINE, contact_sheet, legend
 from mmssl.visualization.mask_picture import INVALID_COLOUR, count_ids, distinct_palette, fit_mask, overlay_mask
 from mmssl.visualization.preprocessed_images import is_rgb, to_pictures
@@ -210,6 +212,10 @@ def main(argv: list[str] | None = None) -> np.ndarray:
     """Browses; returns the pixel counts."""
     args = parse_args(argv)
     cfg = load_config(args.config, args.cfg_options)
+    tasks = list(cfg.get('model', {}).get('tasks', ()))
+    if tasks:
+        cfg = single_task_config(cfg, SEGMENTATION, args.config)
+        print(f'of joint training the images of the segmentation; browse_pretext.py --task shows {", ".join(tasks)}')
     loader, preprocessor, rgb = build_parts(cfg, args)
     dataset = innermost(loader.dataset)
     names = list(dataset.metainfo['classes'])

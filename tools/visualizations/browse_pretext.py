@@ -9,7 +9,8 @@ lightness, true and predicted colours, and the nearest centres where the model p
 a square erased, the whole one, the prediction, the square filled in with it. Denoising: noise, the clean image, the
 prediction. SimCLR: two views and the view nearest to each among those of all images drawn. PixPro: the image with both
 crops, the views with their positive pairs, and the similarity of a pixel to the other view. A green frame means right,
-a red one wrong. The task is told by the transform of the pipeline that makes the target.
+a red one wrong. The task is told by the transform of the pipeline that makes the target; of a recipe of joint training
+--task names one.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from mmssl.apis.one_line_errors import BUILD_ERRORS, one_line_errors
 from mmssl.apis.pretext_browsing import (
     build_pretext_dataset,
     choose_split,
+    choose_task,
     draw_samples,
     find_task,
     load_pretext_model,
@@ -40,6 +42,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('config', help='config file, or package::file for one of a host package')
     parser.add_argument('checkpoint', nargs='?', help='weights of its model; without them input and target only')
     parser.add_argument('--split', choices=('train', 'val'), help='images to draw (default: val where there is one)')
+    parser.add_argument('--task', metavar='NAME', help='of a recipe of joint training: which of its pretext tasks')
     parser.add_argument('--number', type=int, default=8, metavar='N', help='images, chosen at random')
     parser.add_argument(
         '--out', type=Path, default=Path('browse'), metavar='DIR|FILE.png', help='folder for the picture, or its file'
@@ -81,12 +84,14 @@ def picture_path(args: argparse.Namespace, split: str) -> Path:
 def main(argv: list[str] | None = None) -> Drawing:
     """Draws and writes; returns what was drawn."""
     args = parse_args(argv)
-    cfg = load_config(args.config, args.cfg_options)
+    cfg = choose_task(load_config(args.config, args.cfg_options), args.task, args.config)
     split = choose_split(cfg, args.split, args.config)
     dataset = build_pretext_dataset(cfg, split)
     options = {name: getattr(args, name) for name in ('map_size', 'pixel') if getattr(args, name) is not None}
     task = find_task(dataset, f'{args.config}, {split}_dataloader', cfg.get('model'), **options)
-    model = load_pretext_model(cfg, args.config, args.checkpoint, args.device) if args.checkpoint else None
+    model = None
+    if args.checkpoint:
+        model = load_pretext_model(cfg, args.config, args.checkpoint, args.device, task=args.task)
     samples = draw_samples(dataset, args.number, args.seed)
     drawing = task.draw(samples, model)
     answer = f'{Path(args.checkpoint).name}: {drawing.summary}' if model else NO_PREDICTION

@@ -1,5 +1,6 @@
 """Batches of several tasks, each prepared by its own model's data preprocessor."""
 
+import torch
 from mmengine.model import BaseDataPreprocessor
 from torch import nn
 
@@ -41,8 +42,23 @@ class MultiTaskDataPreprocessor(BaseDataPreprocessor):
             )
         prepared = {'inputs': {}, 'data_samples': {}}
         for name, preprocessor in self.tasks.items():
-            part = {key: data[key][name] for key in prepared}
+            part = {'inputs': _stack_views(data['inputs'][name], name), 'data_samples': data['data_samples'][name]}
             part = preprocessor(part, training)
             for key, parts in prepared.items():
                 parts[name] = part[key]
         return prepared
+
+
+def _stack_views(inputs, task: str):
+    """Views of the images, a list of the images of each, as the tensors that mmpretrain's preprocessor reads.
+
+    Alone their loader stacks them by ``default_collate``, which labelled images of several sizes do not allow.
+    """
+    views = isinstance(inputs, (list, tuple)) and inputs and all(isinstance(view, (list, tuple)) for view in inputs)
+    if not views:
+        return inputs
+    for number, view in enumerate(inputs):
+        sizes = sorted({tuple(image.shape) for image in view})
+        if len(sizes) > 1:
+            raise DataError(f'task {task!r}: view {number} has images of the shapes {sizes}, expected one shape')
+    return [torch.stack(list(view)) for view in inputs]

@@ -1,6 +1,6 @@
 """One encoder for the models of several tasks (S4, section 2.2.4, figure 6)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from torch import Tensor, nn
@@ -36,18 +36,42 @@ class SharedEncoder(nn.Module):
         return self._encoder[0](images)
 
 
+def share_encoder(task: str, model: nn.Module, encoder: nn.Module) -> None:
+    """Give the model of a task the encoder of all tasks.
+
+    Args:
+        task: its name, for the message.
+        model: with a :class:`SharedEncoder` as its ``backbone``.
+        encoder: of all tasks.
+
+    Raises:
+        ValueError: the model has made a copy of its encoder, as the target network of BYOL, MoCo or PixPro is one.
+    """
+    if any(isinstance(each, SharedEncoder) and each is not model.backbone for each in model.modules()):
+        raise ValueError(
+            f'task {task!r}: {type(model).__name__} has a target network, a second encoder that follows the first, '
+            'expected a model with the shared encoder alone: nothing would move the second'
+        )
+    model.backbone.share(encoder)
+
+
 @contextmanager
-def maps_made_ahead(encoder: nn.Module, made: Sequence[tuple[Tensor, Sequence[Tensor]]]) -> Iterator[None]:
+def maps_made_ahead(
+    encoder: nn.Module,
+    made: Sequence[tuple[Tensor, Sequence[Tensor]]],
+    encode: Callable[[Callable, Tensor], Sequence[Tensor]],
+) -> Iterator[None]:
     """Let an encoder answer with maps that were made in one pass for several tasks.
 
     Args:
         encoder: of all tasks.
-        made: images and their maps; they answer for the very tensor that is named, any other one is encoded.
+        made: images and their maps; they answer for the very tensor that is named.
+        encode: makes the maps of any other one, by the encoder's own ``forward`` and the images.
     """
     forward = encoder.forward
 
     def look_up(images: Tensor) -> Sequence[Tensor]:
-        return next((maps for known, maps in made if known is images), None) or forward(images)
+        return next((maps for known, maps in made if known is images), None) or encode(forward, images)
 
     encoder.forward = look_up
     try:

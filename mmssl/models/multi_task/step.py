@@ -1,7 +1,7 @@
 """The losses of all tasks on one batch, in one graph or in one after the other."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import re
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from .sequential_loss import sequential_loss
 from .shared_encoder import maps_made_ahead
 
 SEGMENTATION = 'segmentation'
+Maps = Sequence[Tensor]
 CHECK_INTERVAL = 20
 """Iterations from one look at whether losses are finite to the next on an accelerator, which has to be waited for."""
 
@@ -41,8 +42,8 @@ class MultiTaskStep:
 
     def joint(self) -> dict[str, Tensor]:
         """One graph: images of one size pass the encoder together."""
-        with self._made_ahead():
-            weighted = {name: self._weigh(name, self._loss(name)) for name in self.names}
+        made = self._made_ahead(self.names)
+        weighted = {name: self._weigh(name, self._loss(name, made)) for name in self.names}
         if self.probes or self.moves:
             for name, loss in weighted.items():
                 gradients = torch.autograd.grad(loss, self.shared, retain_graph=True, allow_unused=True)
@@ -60,23 +61,23 @@ class MultiTaskStep:
                 own = [gradients[index] for index in places]
                 self.gradients[self.names[number]] = flat(own, [parameters[index] for index in places])
 
-        makers = [lambda name=name: self._alone(name) for name in self.names]
+        makers = [
+            lambda name=name: self._weigh(name, self._loss(name, self._made_ahead([name]))) for name in self.names
+        ]
         total, _ = sequential_loss(makers, parameters, watch)
         return self._finish(total)
 
-    def _alone(self, name: str) -> Tensor:
-        with self._made_ahead([name]):
-            return self._weigh(name, self._loss(name))
-
-    def _loss(self, name: str) -> Tensor:
+    def _loss(self, name: str, made: list[tuple[Tensor, Maps]]) -> Tensor:
         """The unweighted loss of a task, and what else its model tells, which is logged."""
-        model = self.model.model_of(name)
-        with norms_by_task(self.model.encoder, None, [self._tracked(name)]):
+        model, tracked = self.model.model_of(name), [self._tracked(name)]
+        # A model with views, or with labelled and mixed images, calls the encoder itself.
+        with maps_made_ahead(
+            self.model.encoder, made, lambda forward, images: self._pass(forward, images, None, tracked)
+        ):
             losses = model.loss(self.inputs[name], self.data_samples[name])
         loss, told = model.parse_losses(losses)
         self.logs[f'{name}.unweighted'] = loss.detach()
-        # Names with "loss" would be added to the sum.
-        self.logs |= {f'{name}.{key}': value.detach() for key, value in told.items() if 'loss' not in key}
+        self.logs |= {f'{name}.{key}': value.detach() for key, value in _without_loss(told).items()}
         return loss
 
     def _weigh(self, name: str, loss: Tensor) -> Tensor:
@@ -89,15 +90,13 @@ class MultiTaskStep:
     def _tracked(self, name: str) -> bool:
         return name == SEGMENTATION or self.model.norm_statistics == 'joint'
 
-    @contextmanager
-    def _made_ahead(self, names: Sequence[str] | None = None) -> Iterator[None]:
-        """Encode the images of tasks that are one tensor each; a model with its own way calls the encoder itself."""
-        tensors = {name: self.inputs[name] for name in names or self.names}
+    def _made_ahead(self, names: Sequence[str]) -> list[tuple[Tensor, Maps]]:
+        """Images and maps of the tasks whose images are one tensor each."""
+        tensors = {name: self.inputs[name] for name in names if isinstance(self.inputs[name], Tensor)}
         made = []
-        for group in self._groups({name: each for name, each in tensors.items() if isinstance(each, Tensor)}):
+        for group in self._groups(tensors):
             made += zip((tensors[name] for name in group), self._encode(group), strict=True)
-        with maps_made_ahead(self.model.encoder, made):
-            yield
+        return made
 
     def _groups(self, tensors: dict[str, Tensor]) -> list[list[str]]:
         """Tasks that pass together: of one size, in their order, up to ``max_images``; no task is split."""
@@ -115,28 +114,31 @@ class MultiTaskStep:
                 groups[-1].append(name)
         return groups
 
-    def _encode(self, names: Sequence[str]) -> list[tuple[Tensor, ...]]:
+    def _encode(self, names: Sequence[str]) -> list[Maps]:
         """Maps of each task, from one pass."""
-        encoder = self.model.encoder
         parts = [self.inputs[name] for name in names]
         sizes = [len(part) for part in parts]
         images = parts[0] if len(parts) == 1 else torch.cat(parts)
         tracked = [self._tracked(name) for name in names]
         apart = self.model.norm_statistics == 'task'
-        passes = 0
-
-        def encode(images: Tensor) -> Sequence[Tensor]:
-            nonlocal passes
-            passes += 1
-            context = norms_by_task(encoder, sizes if apart else None, tracked if apart else tracked[:1])
-            # Made again in the backward pass, the images have moved the running statistics already.
-            with context, statistics_kept(encoder.modules() if passes > 1 else ()):
-                return encoder(images)
-
-        maps = checkpoint(encode, images, use_reentrant=False) if self.model.checkpointing else encode(images)
+        maps = self._pass(self.model.encoder, images, sizes if apart else None, tracked if apart else tracked[:1])
         if len(parts) == 1:
             return [tuple(maps)]
         return list(zip(*(each.split(sizes) for each in maps), strict=True))
+
+    def _pass(self, encoder: Callable, images: Tensor, sizes: list[int] | None, tracked: list[bool]) -> Maps:
+        """One pass of the encoder; with checkpointing it is made again in the backward pass."""
+        modules = list(self.model.encoder.modules())
+        passes = 0
+
+        def encode(images: Tensor) -> Maps:
+            nonlocal passes
+            passes += 1
+            # Made again in the backward pass, the images have moved the running statistics already.
+            with norms_by_task(self.model.encoder, sizes, tracked), statistics_kept(modules if passes > 1 else ()):
+                return encoder(images)
+
+        return checkpoint(encode, images, use_reentrant=False) if self.model.checkpointing else encode(images)
 
     def _finish(self, total: Tensor) -> dict[str, Tensor]:
         self._check_finite()
@@ -167,3 +169,14 @@ class MultiTaskStep:
                 if value - value != 0
             )
             raise DataError(f'loss that is not finite in iteration {self.model.iteration}: {found}')
+
+
+def _without_loss(told: dict[str, Tensor]) -> dict[str, Tensor]:
+    """What a model tells beside its loss, and the parts of that where there are several; no name has "loss" in it.
+
+    What is named so would be added to the sum: ``loss_unlabeled`` becomes ``unlabeled``, ``decode.loss_ce``
+    ``decode.ce``.
+    """
+    parts = {re.sub('_?loss_?', '', key): value for key, value in told.items() if 'loss' in key and key != 'loss'}
+    others = {key: value for key, value in told.items() if 'loss' not in key}
+    return {**(parts if len(parts) > 1 else {}), **others}

@@ -9,6 +9,7 @@ from mmssl.errors import DataError
 from mmssl.registry import MODELS
 
 from ..data_preprocessors.multi_task import MultiTaskDataPreprocessor
+from ..multi_task.shared_encoder import share_encoder
 from ..multi_task.step import SEGMENTATION, MultiTaskStep
 from ..multi_task.task_schedule import TaskSchedule
 
@@ -30,15 +31,19 @@ class MultiTaskSegmentor(BaseSegmentor):
     for each task does, and predictions see the statistics of photographs.
 
     The log has, for each task, ``<task>.unweighted``, its loss, ``<task>.weighted``, what is added to the sum, and
-    what else its model tells; with ``probe_interval`` also ``<task>.grad_norm``, the norm of its weighted gradient on
-    the encoder, and ``<task>.grad_cosine``, its cosine with the segmentation's: below 0 the task works against it.
+    what else its model tells, without "loss" in the names: ``segmentation.unlabeled`` where several losses are summed
+    and one is ``loss_unlabeled``. With ``probe_interval`` there are also ``<task>.grad_norm``, the norm of its weighted
+    gradient on the encoder, and ``<task>.grad_cosine``, its cosine with the segmentation's: below 0 the task works
+    against it.
 
     Args:
-        segmentor: config of the segmentor, any of mmseg, with the encoder as its ``backbone``.
+        segmentor: config of the segmentor, any of mmseg, with the encoder as its ``backbone``; or of
+            ``mmssl.SemiSupervisedSegmentor``, whose student's encoder is shared and whose teacher has no pretext heads.
         tasks: of each pretext task by name: ``model``, the config of a model of mmseg or mmpretrain (``_scope_`` says
-            whose names it uses) without a backbone; and what :class:`TaskSchedule` takes: ``weight``, ``start``,
-            ``begin``, ``end``, ``shape``. While a weight is 0 the task is left out; with several processes the config
-            then needs ``find_unused_parameters=True``.
+            whose names it uses) without a backbone; one with a ``decode_head`` and no ``data_preprocessor`` takes the
+            segmentor's. And what :class:`TaskSchedule` takes: ``weight``, ``start``, ``begin``, ``end``, ``shape``.
+            While a weight is 0 the task is left out; with several processes the config then needs
+            ``find_unused_parameters=True``.
         balance: config of weights that are learned and multiplied with these: ``mmssl.UncertaintyBalance`` or
             ``mmssl.GradNormBalance``; None for none.
         mode: ``'joint'``, one graph and one backward pass; or ``'sequential'``, the graph of one task at a time, for
@@ -54,7 +59,7 @@ class MultiTaskSegmentor(BaseSegmentor):
 
     Raises:
         ValueError: on an option that does not exist, options that exclude each other, no task, one without a model,
-            with a backbone of its own, or of a name that is taken.
+            with a backbone of its own or a target network, or of a name that is taken.
     """
 
     def __init__(
@@ -87,7 +92,7 @@ class MultiTaskSegmentor(BaseSegmentor):
         main = MODELS.build(segmentor)
         models, schedules = {}, {}
         for name, settings in tasks.items():
-            models[name], schedules[name] = _build_task(name, settings)
+            models[name], schedules[name] = _build_task(name, settings, main.data_preprocessor)
         if not models:
             raise ValueError('MultiTaskSegmentor: no task found, expected at least one beside the segmentation')
         prepare = {SEGMENTATION: main.data_preprocessor, **{n: m.data_preprocessor for n, m in models.items()}}
@@ -95,8 +100,8 @@ class MultiTaskSegmentor(BaseSegmentor):
         self.segmentor = main
         self.tasks = nn.ModuleDict(models)
         self.schedules = schedules
-        for model in models.values():
-            model.backbone.share(self.encoder)
+        for name, model in models.items():
+            share_encoder(name, model, self.encoder)
         self.balance = None if balance is None else MODELS.build(balance)
         if self.balance is not None:
             self.balance.begin((SEGMENTATION, *models))
@@ -165,8 +170,8 @@ class MultiTaskSegmentor(BaseSegmentor):
         return self.segmentor._forward(inputs, data_samples)
 
 
-def _build_task(name: str, settings: dict) -> tuple[nn.Module, TaskSchedule]:
-    """The model of a task, without its encoder, and its weight."""
+def _build_task(name: str, settings: dict, preprocessor: nn.Module) -> tuple[nn.Module, TaskSchedule]:
+    """The model of a task, without its encoder, and its weight; the segmentation's data preprocessor may serve it."""
     settings = dict(settings)
     model = settings.pop('model', None)
     if not isinstance(model, dict) or 'head' not in model and 'decode_head' not in model:
@@ -179,5 +184,8 @@ def _build_task(name: str, settings: dict) -> tuple[nn.Module, TaskSchedule]:
         schedule = TaskSchedule(**settings)
     except (TypeError, ValueError) as error:
         raise ValueError(f'task {name!r}: {error}') from None
+    if 'decode_head' in model and model.get('data_preprocessor') is None:
+        # One encoder: images that are normalised otherwise would be another input to it.
+        model = {**model, 'data_preprocessor': getattr(preprocessor, 'branch', preprocessor)}
     built = MODELS.build({**model, 'backbone': {'type': 'mmssl.SharedEncoder'}})
     return built, schedule

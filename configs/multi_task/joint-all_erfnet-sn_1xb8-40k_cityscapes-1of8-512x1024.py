@@ -1,0 +1,34 @@
+# Segmentation with all four pretext tasks (S4, section 2.3): 372 masks of Cityscapes; the tasks take 8 of its 2,975
+# images each, beside the 8 labelled ones, in the same step.
+_base_ = [
+    './supervised_erfnet-sn_1xb8-40k_cityscapes-1of8-512x1024.py', '../_base_/tasks/inpainting.py',
+    '../_base_/tasks/denoising.py', '../_base_/tasks/colorization.py', '../_base_/tasks/jigsaw.py'
+]
+_base_.inpainting.model.decode_head.norm_cfg = _base_.norm_cfg
+_base_.denoising.model.decode_head.norm_cfg = _base_.norm_cfg
+_base_.colorization.model.decode_head.norm_cfg = _base_.norm_cfg
+model = dict(
+    _delete_=True,
+    type='mmssl.MultiTaskSegmentor',
+    segmentor=_base_.model,
+    tasks=dict(
+        inpainting=_base_.inpainting,
+        denoising=_base_.denoising,
+        colorization=_base_.colorization,
+        jigsaw=_base_.jigsaw),
+    probe_interval=50)  # that of the log
+images = [*_base_.unlabeled.pipeline[:-1], dict(type='RandomFlip', prob=0.5)]  # loaded and resized
+train_dataloader = dict(
+    sampler=dict(type='mmssl.MultiTaskInfiniteSampler'),
+    dataset=dict(
+        _delete_=True,
+        type='mmssl.MultiTaskSegDataset',
+        segmentation=_base_.train_dataloader.dataset,
+        tasks=dict(
+            inpainting=dict(_base_.unlabeled, pipeline=[*images, *_base_.inpainting_target]),
+            denoising=dict(_base_.unlabeled, pipeline=[*images, *_base_.denoising_target]),
+            colorization=dict(_base_.unlabeled, pipeline=[*images, *_base_.colorization_target]),
+            jigsaw=dict(_base_.unlabeled, pipeline=_base_.jigsaw_pipeline))))
+custom_hooks = [*_base_.custom_hooks, dict(type='mmssl.MultiTaskHook')]
+# In the log: the tasks' losses as means of the last ten iterations, gradients as they are at that iteration.
+log_processor = dict(mean_pattern=r'.*(loss|time|weighted).*')

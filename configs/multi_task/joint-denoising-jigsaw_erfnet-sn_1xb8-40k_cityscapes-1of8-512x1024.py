@@ -1,0 +1,9 @@
+# Denoising and jigsaw beside the segmentation: Cityscapes with 1/8 of the labels.
+_base_ = './joint-all_erfnet-sn_1xb8-40k_cityscapes-1of8-512x1024.py'
+model = dict(tasks=dict(_delete_=True, denoising=_base_.model.tasks.denoising, jigsaw=_base_.model.tasks.jigsaw))
+train_dataloader = dict(
+    dataset=dict(
+        tasks=dict(
+            _delete_=True,
+            denoising=_base_.train_dataloader.dataset.tasks.denoising,
+            jigsaw=_base_.train_dataloader.dataset.tasks.jigsaw)))
