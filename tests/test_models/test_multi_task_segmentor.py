@@ -194,6 +194,31 @@ def test_mistakes(changes, message):
         build(**changes)
 
 
+@pytest.mark.parametrize(
+    ('settings', 'message'),
+    [
+        ({'bgr_to_rgb': False}, 'channel conversion=False, that of the segmentation True'),
+        ({'mean': [0.0, 0.0, 0.0]}, r'mean=\[0.0, 0.0, 0.0\], that of the segmentation \[123.67'),
+        ({'std': [1.0, 1.0, 1.0]}, r'std=\[1.0, 1.0, 1.0\], that of the segmentation \[58.39'),
+        ({'mean': None, 'std': None}, r'mean=None, that of the segmentation \[123.67'),
+    ],
+)
+def test_inputs_that_one_encoder_cannot_read_alike(settings, message):
+    model = {**COLOUR, 'data_preprocessor': {**SEGMENTOR['data_preprocessor'], **settings}}
+    with pytest.raises(ValueError, match=f"task 'a': its data preprocessor has {message}.*expected the same"):
+        build({'a': {'model': model}})
+
+
+def test_a_task_of_other_channels_is_named():
+    model, data = build(), batch()
+    data['inputs']['rotation'] = [image[:1] for image in data['inputs']['rotation']]
+    preprocessor = model.data_preprocessor.tasks['rotation']
+    preprocessor.mean, preprocessor.std = preprocessor.mean[:1], preprocessor.std[:1]
+    preprocessor.to_rgb = False
+    with pytest.raises(DataError, match="task 'rotation': images of 1 channels, those of the segmentation have 3"):
+        model.data_preprocessor(data, True)
+
+
 def test_no_task():
     cfg = {'type': 'mmssl.MultiTaskSegmentor', 'segmentor': SEGMENTOR, 'tasks': {}}
     with pytest.raises(ValueError, match='no task found'):

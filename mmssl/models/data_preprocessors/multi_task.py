@@ -14,11 +14,26 @@ class MultiTaskDataPreprocessor(BaseDataPreprocessor):
 
     Args:
         preprocessors: of each task by name, ``segmentation`` among them: modules, as their models have them.
+
+    Raises:
+        ValueError: a task whose images have another order of channels or are normalised otherwise than those of the
+            segmentation; patches that are each normalised by themselves may.
     """
 
     def __init__(self, preprocessors: dict[str, nn.Module]) -> None:
         super().__init__()
         self.tasks = nn.ModuleDict(preprocessors)
+        expected = _input_of(preprocessors['segmentation'])
+        for name, preprocessor in preprocessors.items():
+            found = _input_of(preprocessor)
+            if getattr(preprocessor, 'normalize', None) == 'patch':
+                found |= {key: expected[key] for key in ('mean', 'std')}
+            for key, value in found.items():
+                if value != expected[key]:
+                    raise ValueError(
+                        f'task {name!r}: its data preprocessor has {key}={value}, that of the segmentation '
+                        f'{expected[key]}; expected the same, for one encoder reads both'
+                    )
 
     def forward(self, data: dict, training: bool = False) -> dict:
         """Prepare a batch.
@@ -31,7 +46,8 @@ class MultiTaskDataPreprocessor(BaseDataPreprocessor):
             The same form, with normalised images on the device of the model.
 
         Raises:
-            DataError: the tasks of the batch are not those of the model.
+            DataError: the tasks of the batch are not those of the model, or a task's images have another number of
+                channels than the labelled ones.
         """
         if not isinstance(data['inputs'], dict) or 'segmentation' not in data['inputs']:
             return self.tasks['segmentation'](data, training)
@@ -46,7 +62,31 @@ class MultiTaskDataPreprocessor(BaseDataPreprocessor):
             part = preprocessor(part, training)
             for key, parts in prepared.items():
                 parts[name] = part[key]
+        channels = {name: _channels(inputs) for name, inputs in prepared['inputs'].items()}
+        for name, number in channels.items():
+            if number != channels['segmentation']:
+                raise DataError(
+                    f'task {name!r}: images of {number} channels, those of the segmentation have '
+                    f'{channels["segmentation"]}; expected the same, for one encoder reads both'
+                )
         return prepared
+
+
+def _input_of(preprocessor: nn.Module) -> dict:
+    """How a data preprocessor leaves images; the hosts name the change of channels differently."""
+    preprocessor = getattr(preprocessor, 'branch', preprocessor)  # that of labelled and unlabelled images
+    swaps = [getattr(preprocessor, name, False) for name in ('channel_conversion', '_channel_conversion', 'to_rgb')]
+    numbers = {name: getattr(preprocessor, name, None) for name in ('mean', 'std')}
+    # mmseg keeps mean and std in a buffer of (3, 1, 1).
+    numbers = {name: None if each is None else each.flatten().tolist() for name, each in numbers.items()}
+    return {'channel conversion': any(swaps), **numbers}
+
+
+def _channels(inputs) -> int:
+    """Channels of images (B, C, H, W), also of the first of several views or branches."""
+    while not isinstance(inputs, torch.Tensor):
+        inputs = next(iter(inputs.values() if isinstance(inputs, dict) else inputs))
+    return inputs.shape[-3]
 
 
 def _stack_views(inputs, task: str):
