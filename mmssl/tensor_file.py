@@ -1,10 +1,10 @@
 """Files of tensors and plain values: written whole or not at all, read without running code."""
 
-import os
 from pathlib import Path
 
 import torch
 
+from mmssl.atomic_file import atomic_file
 from mmssl.compat import allow_mmengine_checkpoints
 from mmssl.errors import DataError, DataNotFoundError, one_line
 
@@ -16,14 +16,8 @@ def write_tensor_file(content: dict, path: str | Path) -> None:
         content: tensors and plain values, as ``torch.load(weights_only=True)`` reads them.
         path: the file; an older one is replaced at once or, on an error, kept.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'{path.name}.{os.getpid()}.tmp')
-    try:
+    with atomic_file(path, durable=True) as partial:
         torch.save(content, partial)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def read_tensor_file(path: str | Path, what: str) -> dict:

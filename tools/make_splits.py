@@ -26,8 +26,8 @@ from mmengine.registry import DATASETS, init_default_scope
 import mmssl.registry  # noqa: F401  lets the config name parts as mmssl.X
 from mmssl.apis.config import load_config
 from mmssl.apis.one_line_errors import BUILD_ERRORS, one_line_errors
+from mmssl.atomic_file import write_atomically
 from mmssl.datasets.folder import list_stems
-from mmssl.datasets.label_conversion import write_atomically
 from mmssl.datasets.split_list import IMAGE_SUFFIXES, first_few, rank_names, strip_suffix
 from mmssl.errors import DataError
 

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from mmssl.apis.background_removal import BackgroundRemover, read_image
 from mmssl.apis.cutout_jobs import Job
-from mmssl.datasets.label_conversion import write_atomically
+from mmssl.atomic_file import write_atomically
 from mmssl.errors import DataError, DataNotFoundError
 
 

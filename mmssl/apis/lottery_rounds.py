@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from mmengine.config import Config
 from mmssl.apis.config import ConfigError
 from mmssl.apis.log_reading import read_run
 from mmssl.apis.resuming import find_resume_checkpoint
+from mmssl.atomic_file import atomic_file
 from mmssl.engine.hooks.lottery_ticket_hook import REWIND_FILE
 from mmssl.errors import DataError
 from mmssl.pruning.criteria import needs_initial
@@ -157,7 +157,7 @@ def _write_config(cfg: Config, hook: dict, path: Path) -> Path:
     hooks = cfg.get('default_hooks') or {}
     cfg.default_hooks = {
         **hooks,
-        'checkpoint': {'type': 'CheckpointHook', **hooks.get('checkpoint', {}), 'save_last': True},
+        'checkpoint': {'type': 'mmssl.AtomicCheckpointHook', **hooks.get('checkpoint', {}), 'save_last': True},
     }
     if 'ticket' in hook:
         cfg.load_from = None  # the ticket holds all weights
@@ -235,7 +235,5 @@ def _load_state(path: Path, settings: dict) -> dict:
 
 
 def _save_state(path: Path, state: dict) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'{path.name}.tmp')
-    partial.write_text(json.dumps(state, indent=2) + '\n')
-    os.replace(partial, path)
+    with atomic_file(path) as partial:
+        partial.write_text(json.dumps(state, indent=2) + '\n')

@@ -1,8 +1,9 @@
 """The file in which tools/test.py leaves its numbers."""
 
 import json
-import os
 from pathlib import Path
+
+from mmssl.atomic_file import atomic_file
 
 
 def write_metrics(work_dir: str | Path, checkpoint: str, metrics: dict, evaluators: list) -> Path:
@@ -23,10 +24,8 @@ def write_metrics(work_dir: str | Path, checkpoint: str, metrics: dict, evaluato
     if per_class is not None:
         content['per_class'] = {name: {key: _plain(v) for key, v in row.items()} for name, row in per_class.items()}
     path = Path(work_dir) / 'metrics.json'
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix('.tmp')
-    partial.write_text(json.dumps(content, indent=2, allow_nan=False) + '\n')
-    os.replace(partial, path)
+    with atomic_file(path) as partial:
+        partial.write_text(json.dumps(content, indent=2, allow_nan=False) + '\n')
     return path
 
 

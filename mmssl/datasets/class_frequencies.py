@@ -12,6 +12,8 @@ from mmengine.dataset import ClassBalancedDataset, ConcatDataset, RepeatDataset
 from mmengine.dist import broadcast_object_list, is_main_process
 from tqdm import tqdm
 
+from mmssl.atomic_file import atomic_file
+
 THREADS = 4  # OpenCV decodes masks outside the interpreter lock
 
 
@@ -113,10 +115,9 @@ def class_frequencies(dataset, cache_dir: str | Path | None = None, progress: bo
     if not counts.any():
         raise ValueError(f'class frequencies: none of the {len(dataset)} masks has a labelled pixel')
     if cache is not None:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        partial = cache.with_suffix(f'.{os.getpid()}.tmp')
-        partial.write_text(json.dumps({'fingerprint': key, 'classes': classes, 'counts': counts.tolist()}, indent=1))
-        os.replace(partial, cache)
+        with atomic_file(cache) as partial:
+            content = {'fingerprint': key, 'classes': classes, 'counts': counts.tolist()}
+            partial.write_text(json.dumps(content, indent=1))
     return counts / counts.sum()
 
 

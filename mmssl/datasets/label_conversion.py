@@ -1,7 +1,5 @@
 """Turn a folder of published labels into masks of class ids: parallel, resumable, sources untouched."""
 
-import os
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -12,6 +10,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
+from mmssl.atomic_file import write_atomically
 from mmssl.datasets.folder import list_stems
 from mmssl.datasets.split_list import first_few
 from mmssl.errors import DataError
@@ -60,16 +59,6 @@ def _image_size(path: Path) -> tuple[int, int]:
     except (UnidentifiedImageError, OSError, SyntaxError) as error:
         reason = 'not an image' if isinstance(error, UnidentifiedImageError) else ' '.join(str(error).split())
         raise DataError(f'{path}: the image cannot be read ({reason})') from None
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file beside its place and move it there, so that a file that exists is whole."""
-    partial = path.with_name(f'.{path.name}.{os.getpid()}.{threading.get_ident()}')
-    try:
-        partial.write_bytes(data)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _convert_one(label: Path, image: Path, target: Path, read: Callable[[str], np.ndarray]) -> tuple[str, str]:

@@ -9,9 +9,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import torch
-from mmengine.runner import find_latest_checkpoint
 from torch import Tensor
 
+from mmssl.checkpoint_pointer import read_pointer
 from mmssl.compat import allow_mmengine_checkpoints
 from mmssl.errors import DataError, DataNotFoundError
 
@@ -113,14 +113,10 @@ def locate(source: str) -> Path:
         return path
     if not path.is_dir():
         raise DataNotFoundError(f'{source}: no such checkpoint file or work dir')
-    latest = find_latest_checkpoint(str(path)) if (path / 'last_checkpoint').is_file() else None
-    if not latest:
+    checkpoint = read_pointer(path)
+    if checkpoint is None:
         raise DataNotFoundError(f'{source}: a folder without last_checkpoint, expected a work dir or a checkpoint file')
-    # The pointer holds the path of the day it was written; the folder may have moved since.
-    for file in (Path(latest), path / Path(latest).name):
-        if file.is_file():
-            return file
-    raise DataNotFoundError(f'{path}/last_checkpoint names {latest}, which does not exist')
+    return checkpoint
 
 
 def read_checkpoint(path: str | os.PathLike) -> SourceCheckpoint:

@@ -20,7 +20,7 @@ from mmssl.apis.config import load_config
 from mmssl.apis.cutout_comparison import ModelCutouts, comparison_sheet, evaluate_cutouts, true_masks
 from mmssl.apis.mask_prediction import MaskPredictor
 from mmssl.apis.one_line_errors import BUILD_ERRORS, one_line_errors
-from mmssl.datasets.label_conversion import write_atomically
+from mmssl.atomic_file import write_atomically
 from mmssl.errors import DataError
 from mmssl.evaluation.cutouts import INSTANCES
 

@@ -13,7 +13,6 @@ Example:
 """
 
 import argparse
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -22,6 +21,7 @@ import numpy as np
 from tqdm import tqdm
 
 from mmssl.apis.one_line_errors import BUILD_ERRORS, one_line_errors
+from mmssl.atomic_file import atomic_file
 from mmssl.datasets.camvid import CamVidDataset
 from mmssl.datasets.folder import list_stems
 from mmssl.datasets.split_list import first_few, read_split_list, resolve_names
@@ -190,10 +190,8 @@ def plan(stems: Mapping[str, str], lists: Path | None) -> dict[str, str]:
 
 
 def _write_png(path: Path, image: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}')
-    temporary.write_bytes(cv2.imencode('.png', image)[1].tobytes())
-    os.replace(temporary, path)
+    with atomic_file(path) as partial:
+        partial.write_bytes(cv2.imencode('.png', image)[1].tobytes())
 
 
 def convert(

@@ -5,13 +5,10 @@ Example:
 """
 
 import argparse
-import os
 from pathlib import Path
 
-import torch
-
 from mmssl.apis.one_line_errors import BUILD_ERRORS, one_line_errors
-from mmssl.compat import allow_mmengine_checkpoints
+from mmssl.tensor_file import read_state_dict, write_tensor_file
 from mmssl.transfer.erfnet_checkpoints import convert_erfnet
 
 
@@ -22,13 +19,8 @@ def main() -> None:
     parser.add_argument('target', type=Path, help='file to write; load it with load_from or an init_cfg')
     args = parser.parse_args()
     with one_line_errors(*BUILD_ERRORS):
-        allow_mmengine_checkpoints()
-        checkpoint = torch.load(args.source, map_location='cpu', weights_only=True)
-        converted, left_out = convert_erfnet(checkpoint.get('state_dict', checkpoint))
-        args.target.parent.mkdir(parents=True, exist_ok=True)
-        partial = args.target.with_name(args.target.name + '.tmp')
-        torch.save({'state_dict': converted}, partial)
-        os.replace(partial, args.target)
+        converted, left_out = convert_erfnet(read_state_dict(args.source, 'source'))
+        write_tensor_file({'state_dict': converted}, args.target)
     print(f'{len(converted)} tensors written to {args.target}')
     for name in left_out:
         print(f'  left out: {name}')

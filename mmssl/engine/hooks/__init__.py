@@ -1,5 +1,6 @@
 """Hooks of the training and test loops."""
 
+from .atomic_checkpoint_hook import AtomicCheckpointHook
 from .class_share_hook import ClassShareHook
 from .class_weight_hook import ClassWeightHook
 from .fold_norm_hook import FoldNormHook
@@ -18,6 +19,7 @@ from .strict_load_hook import StrictLoadHook
 from .weight_transfer_hook import WeightTransferHook
 
 __all__ = [
+    'AtomicCheckpointHook',
     'ClassShareHook',
     'ClassWeightHook',
     'FoldNormHook',
