@@ -26,7 +26,7 @@ def check_listed_images(dataset, where: str) -> None:
 
     The hosts' datasets notice a missing image when they come to it, hours later. Each folder is listed once instead
     of asking for each file. Datasets without an annotation file list a folder themselves; those with a file backend
-    of their own, and images at an address, are left out.
+    of their own, images at an address, and scenes that are rendered (``reads_files = False``) are left out.
 
     Args:
         dataset: what a dataloader reads, with or without wrappers.
@@ -36,7 +36,7 @@ def check_listed_images(dataset, where: str) -> None:
         DataNotFoundError: naming the annotation file, the first image that is missing, and their number.
     """
     for part in plain_datasets(dataset):
-        if not part.ann_file or getattr(part, 'backend_args', None):
+        if not part.ann_file or getattr(part, 'backend_args', None) or not getattr(part, 'reads_files', True):
             continue
         folders: dict[str, list[str]] = defaultdict(list)
         images = [part.get_data_info(index).get('img_path') for index in range(len(part))]

@@ -74,6 +74,8 @@ class StreetScenesDataset(BaseSegDataset):
 
     METAINFO = CamVidDataset.METAINFO
 
+    reads_files = False  # names of its lists are no files to look for
+
     def __init__(
         self,
         *,

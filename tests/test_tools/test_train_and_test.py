@@ -107,6 +107,14 @@ def test_train_resume_and_test(run, streets, tmp_path):
     assert {path.stem for path in show.iterdir()} == {path.stem for path in masks} | {'sheet'}
 
 
+@pytest.mark.parametrize('method', ['supervised', 'classmix'])
+def test_recipes_of_the_quick_start_train(run, repository, tmp_path, method):
+    recipe = repository / f'configs/classmix/{method}_erfnet_1xb4-700i_streets-1of25-64x96.py'
+    options = ('train_cfg.max_iters=1', 'val_dataloader.dataset.num_images=8', 'default_hooks.checkpoint.interval=1')
+    assert run('train', recipe, '--work-dir', tmp_path / 'run', '--cfg-options', *options) == (0, '')
+    assert (tmp_path / 'run/iter_1.pth').is_file()
+
+
 def test_resume_follows_a_moved_work_dir(run, streets, tmp_path):
     run('train', streets, '--work-dir', tmp_path / 'run')
     shutil.move(tmp_path / 'run', tmp_path / 'moved')
