@@ -57,14 +57,18 @@ def test_name_follows_the_grammar(path):
     assert cfg.param_scheduler[-1]['end'] == length
 
 
+def student_of(cfg):
+    """The segmentor beside pretext tasks, also inside a semi-supervised one."""
+    return cfg.model.segmentor.get('segmentor', cfg.model.segmentor)
+
+
 def make_batch(cfg, model) -> dict:
     """A small batch of noise as the dataloader of a recipe gives it."""
     kind = cfg.model.type
     if kind == MULTI_TASK:
-        model.begin_iteration(0, 0)
         sides = {'segmentation': make_batch(Config({'model': cfg.model.segmentor}), model.segmentor)}
         for name, task in cfg.model.tasks.items():
-            task_cfg = dict(task.model, data_preprocessor=cfg.model.segmentor.data_preprocessor, backbone={})
+            task_cfg = {'data_preprocessor': student_of(cfg).data_preprocessor, **task.model, 'backbone': {}}
             sides[name] = make_batch(Config({'model': task_cfg}), model.tasks[name])
         return {key: {name: side[key] for name, side in sides.items()} for key in ('inputs', 'data_samples')}
     if kind == SEMI:
@@ -139,13 +143,14 @@ def take_step(cfg):
         if isinstance(module, WeightedCrossEntropyLoss) and module.scheme:
             module.set_class_weight(enet_class_weights([1 / model.num_classes] * model.num_classes))
     model.train()
-    if cfg.model.type in (SEMI, PIXPRO):
-        model.teacher.synchronize(model.student)
-        model.begin_iteration(model.burn_in, 0)
-    if cfg.model.type == SEMI:
-        alignment = model.strong_view.alignment
-        if alignment is not None and alignment.of_labeled:
-            alignment.set_target([1 / model.num_classes] * model.num_classes)
+    main = model.segmentor if cfg.model.type == MULTI_TASK else model
+    if hasattr(main, 'teacher'):
+        main.teacher.synchronize(main.student)
+    if cfg.model.type in (SEMI, PIXPRO, MULTI_TASK):
+        model.begin_iteration(getattr(main, 'burn_in', 0), 0)
+    alignment = main.strong_view.alignment if hasattr(main, 'strong_view') else None
+    if alignment is not None and alignment.of_labeled:
+        alignment.set_target([1 / model.num_classes] * model.num_classes)
     MessageHub.get_current_instance().update_info('max_iters', 100)  # read by BYOL; the Runner's in a training
     optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
     data = model.data_preprocessor(make_batch(cfg, model), True)
@@ -249,7 +254,7 @@ def check_dataset(cfg, path: Path, split: str, dataset_cfg, image: np.ndarray) -
         check_dataset(Config({**cfg, 'model': segmentor}), path, split, dataset_cfg.segmentation, image)
         assert set(dataset_cfg.tasks) == set(cfg.model.tasks)
         for name, task in cfg.model.tasks.items():
-            task_cfg = {'data_preprocessor': segmentor.data_preprocessor, **task.model}
+            task_cfg = {'data_preprocessor': student_of(cfg).data_preprocessor, **task.model}
             sample = sample_of(dataset_cfg.tasks[name], image)
             assert 'gt_sem_seg' not in sample['data_samples']
             check_sample(Config({**cfg, 'model': task_cfg}), path, split, sample)

@@ -12,9 +12,10 @@ FOLDER_KEYS = ('img_path', 'seg_map_path', 'img')
 
 
 def dataset_configs(cfg: dict) -> Iterator[dict]:
-    """The configs of datasets inside wrappers (``dataset``, ``datasets``, ``labeled`` and ``unlabeled``)."""
-    inner = [cfg[key] for key in ('dataset', 'labeled', 'unlabeled') if isinstance(cfg.get(key), dict)]
-    inner += cfg.get('datasets') or []
+    """The configs of datasets inside wrappers (``dataset``, ``datasets``, sides of a pair, segmentation and tasks)."""
+    names = ('dataset', 'labeled', 'unlabeled', 'segmentation')
+    inner = [cfg[key] for key in names if isinstance(cfg.get(key), dict)]
+    inner += [*(cfg.get('datasets') or []), *(cfg.get('tasks') or {}).values()]
     if not inner:
         yield cfg
     for part in inner:

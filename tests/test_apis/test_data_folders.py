@@ -50,6 +50,19 @@ def test_both_sides_of_a_pair_are_looked_at(tmp_path):
         check_data_folders(cfg, ('train',))
 
 
+def test_segmentation_and_tasks_are_looked_at(tmp_path):
+    (tmp_path / 'images/town').mkdir(parents=True)
+    (tmp_path / 'images/town/a.png').touch()
+    side = make(tmp_path).train_dataloader.dataset
+    pair = {'type': 'mmssl.PairedDataset', 'labeled': side, 'unlabeled': side}
+    other = {'type': 'mmssl.UnlabeledDataset', 'data_root': str(tmp_path), 'data_prefix': {'img_path': 'more'}}
+    several = {'type': 'mmssl.MultiTaskSegDataset', 'segmentation': pair, 'tasks': {'colour': other}}
+    found = [cfg['type'] for cfg in dataset_configs(several)]
+    assert found == ['CityscapesDataset', 'CityscapesDataset', 'mmssl.UnlabeledDataset']
+    with pytest.raises(DataNotFoundError, match=r'more: the folder does not exist'):
+        check_data_folders(Config({'train_dataloader': {'dataset': several}}), ('train',))
+
+
 def test_what_is_not_on_this_disk_is_left_alone(tmp_path):
     check_data_folders(make('s3://bucket', backend_args={'backend': 'petrel'}), ('train',))
     check_data_folders(Config({'train_dataloader': {'dataset': {'type': 'mmssl.StreetScenesDataset'}}}), ('train',))

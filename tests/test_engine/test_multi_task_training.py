@@ -47,7 +47,7 @@ def config(work_dir, hooks=({'type': 'mmssl.MultiTaskHook'},), **options):
             },
         },
         'train_cfg': {'type': 'IterBasedTrainLoop', 'max_iters': 4, 'val_interval': 9},
-        'optim_wrapper': {'optimizer': {'type': 'SGD', 'lr': 0.01}},
+        'optim_wrapper': {'optimizer': {'type': 'SGD', 'lr': 0.001}},
         'custom_hooks': list(hooks),
         'work_dir': str(work_dir),
         'randomness': {'seed': 0},

@@ -188,3 +188,37 @@ def test_names_that_only_begin_alike_stay_out():
     }
     assert network_weights(state, 'student') == {'backbone.weight': state['student.backbone.weight']}
     assert network_weights(state, 'teacher') == {'backbone.weight': state['teacher.model.backbone.weight']}
+
+
+def test_networks_of_a_training_with_pretext_tasks():
+    """The segmentor's names stand behind one more prefix, and pretext heads stay out."""
+    plain = {'backbone.weight': torch.ones(1), 'decode_head.weight': torch.zeros(1)}
+    inner = {
+        **{f'student.{name}': value for name, value in plain.items()},
+        **{f'teacher.model.{name}': value + 1 for name, value in plain.items()},
+        'teacher.steps': torch.tensor(3),
+    }
+    heads = {'tasks.colour.decode_head.weight': torch.ones(1), 'balance.weight': torch.ones(2)}
+    both = {**{f'segmentor.{name}': value for name, value in inner.items()}, **heads}
+    assert network_weights(both, 'student') == plain
+    assert network_weights(both, 'teacher') == {name: value + 1 for name, value in plain.items()}
+    joint = {**{f'segmentor.{name}': value for name, value in plain.items()}, **heads}
+    assert network_weights(joint, 'segmentor') == plain
+    both['segmentor.teacher.steps'] = torch.tensor(0)
+    with pytest.raises(DataError, match='x.pth: the teacher of the checkpoint was never updated'):
+        network_weights(both, 'teacher', 'x.pth')
+    with pytest.raises(DataError, match='x.pth: student and teacher in the checkpoint, expected one of a MultiTask'):
+        network_weights(both, 'segmentor', 'x.pth')
+    with pytest.raises(DataError, match='x.pth: no segmentor with pretext tasks in the checkpoint, expected one of'):
+        network_weights(inner, 'segmentor', 'x.pth')
+    with pytest.raises(DataError, match='no student and teacher in the checkpoint, expected one of a SemiSupervised'):
+        network_weights(joint, 'student')
+
+
+def test_the_segmentor_of_a_training_with_pretext_tasks_is_written(repository, tmp_path, capsys):
+    state = {'segmentor.backbone.weight': torch.ones(2), 'tasks.colour.decode_head.weight': torch.ones(1)}
+    torch.save({'state_dict': state}, tmp_path / 'joint.pth')
+    call(repository, tmp_path, CONVERTER, 'joint.pth', 'plain.pth', '--network', 'segmentor')
+    assert capsys.readouterr().out == 'segmentor: 1 tensors written to plain.pth\n'
+    content = torch.load(tmp_path / 'plain.pth', weights_only=True)['state_dict']
+    assert list(content) == ['backbone.weight'] and torch.equal(content['backbone.weight'], torch.ones(2))

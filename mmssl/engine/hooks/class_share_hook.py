@@ -3,6 +3,7 @@
 from mmengine.hooks import Hook
 
 from mmssl.datasets.class_frequencies import class_frequencies_on_all_ranks
+from mmssl.engine.run_parts import main_dataset, main_model
 from mmssl.errors import DataError
 from mmssl.models.teachers.distribution_alignment import DistributionAlignment
 from mmssl.registry import HOOKS
@@ -28,10 +29,10 @@ class ClassShareHook(Hook):
 
     def before_train(self, runner) -> None:
         """Set the target on every rank and write it to the log."""
-        alignments = [m for m in runner.model.modules() if isinstance(m, DistributionAlignment) and m.of_labeled]
+        alignments = [m for m in main_model(runner).modules() if isinstance(m, DistributionAlignment) and m.of_labeled]
         if not alignments:
             raise DataError("ClassShareHook: no distribution_alignment with target='labeled' in the model")
-        dataset = runner.train_dataloader.dataset
+        dataset = main_dataset(runner)
         shares = class_frequencies_on_all_ranks(dataset, self.cache_dir)
         for alignment in alignments:
             alignment.set_target(shares)

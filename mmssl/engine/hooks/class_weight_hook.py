@@ -3,6 +3,7 @@
 from mmengine.hooks import Hook
 
 from mmssl.datasets.class_frequencies import class_frequencies_on_all_ranks
+from mmssl.engine.run_parts import main_dataset, main_model
 from mmssl.models.losses.class_weights import enet_class_weights
 from mmssl.models.losses.weighted_cross_entropy import WeightedCrossEntropyLoss
 from mmssl.registry import HOOKS
@@ -29,10 +30,12 @@ class ClassWeightHook(Hook):
 
     def before_train(self, runner) -> None:
         """Set the weights on every rank and write them to the log."""
-        losses = [m for m in runner.model.modules() if isinstance(m, WeightedCrossEntropyLoss) and m.scheme == 'enet']
+        losses = [
+            m for m in main_model(runner).modules() if isinstance(m, WeightedCrossEntropyLoss) and m.scheme == 'enet'
+        ]
         if not losses:
             raise ValueError("ClassWeightHook: no mmssl.WeightedCrossEntropyLoss with class_weight='enet' in the model")
-        dataset = runner.train_dataloader.dataset
+        dataset = main_dataset(runner)
         weights = enet_class_weights(class_frequencies_on_all_ranks(dataset, self.cache_dir), self.c)
         for loss in losses:
             loss.set_class_weight(weights)

@@ -1,8 +1,8 @@
 """Test with batch norms folded into convolutions."""
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 
+from mmssl.engine.run_parts import plain_model
 from mmssl.models.layers.fold_norm import fold_norm
 from mmssl.registry import HOOKS
 
@@ -20,8 +20,7 @@ class FoldNormHook(Hook):
     def before_test(self, runner) -> None:
         """Put the folded copy in the model's place."""
         self._model = runner.model
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        runner.model = fold_norm(model)
+        runner.model = fold_norm(plain_model(runner))
 
     def after_test(self, runner) -> None:
         """Put the model back."""

@@ -6,12 +6,12 @@ from pathlib import Path
 import torch
 from mmengine.dist import broadcast, is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapperDict
 from prettytable import PrettyTable
 from torch import Tensor, nn
 from torch.distributed.fsdp import FullyShardedDataParallel
 
+from mmssl.engine.run_parts import plain_model
 from mmssl.errors import DataError
 from mmssl.pruning.criteria import needs_initial
 from mmssl.pruning.holding import MaskHolder, apply_masks
@@ -118,7 +118,7 @@ class LotteryTicketHook(Hook):
 
     def before_train(self, runner) -> None:
         """Prune, or restore the masks of a resumed run, and hold them from here on."""
-        model = _unwrapped(runner.model)
+        model = plain_model(runner)
         if any(isinstance(module, FullyShardedDataParallel) for module in runner.model.modules()):
             raise DataError('LotteryTicketHook: the model is sharded (FSDP), one process or DDP expected')
         if self.rewind_iter is not None and self.rewind_iter > runner.max_iters:
@@ -144,7 +144,7 @@ class LotteryTicketHook(Hook):
     def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
         """Store the early weights when their iteration has come."""
         if self.rewind_iter and runner.iter + 1 == self.rewind_iter:
-            self._record(runner, _unwrapped(runner.model), self.rewind_iter)
+            self._record(runner, plain_model(runner), self.rewind_iter)
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Look at the zeros, then add masks and rewind weights to the checkpoint."""
@@ -239,10 +239,6 @@ def sparsity_table(measured: ModelSparsity, masks: dict[str, Tensor]) -> str:
     share = zeros / max(1, measured.parameters)
     table.add_row(['all parameters', f'{measured.parameters:,}', f'{zeros:,}', f'{share:.2%}'])
     return table.get_string()
-
-
-def _unwrapped(model: nn.Module) -> nn.Module:
-    return model.module if is_model_wrapper(model) else model
 
 
 def _averages(runner) -> Iterator[nn.Module]:

@@ -3,9 +3,9 @@
 import math
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapperDict
 
+from mmssl.engine.run_parts import main_model
 from mmssl.errors import DataError
 from mmssl.registry import HOOKS
 
@@ -38,7 +38,7 @@ class MeanTeacherHook(Hook):
 
     def before_train(self, runner) -> None:
         """Synchronise, unless resumed, and listen to the optimiser."""
-        model = _model(runner)
+        model = main_model(runner)
         for name in ('student', 'teacher'):
             if not hasattr(model, name):
                 raise DataError(f'MeanTeacherHook: {type(model).__name__} has no {name}, expected student and teacher')
@@ -58,7 +58,7 @@ class MeanTeacherHook(Hook):
 
     def before_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None) -> None:
         """Tell the model where training stands; end the burn-in."""
-        model = _model(runner)
+        model = main_model(runner)
         model.begin_iteration(runner.iter, runner.seed)
         if model.burn_in and runner.iter == model.burn_in:
             model.teacher.synchronize(model.student)
@@ -68,11 +68,7 @@ class MeanTeacherHook(Hook):
         self, runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
     ) -> None:
         """Update the teacher after a step."""
-        model = _model(runner)
+        model = main_model(runner)
         if self._stepped and runner.iter >= model.burn_in:
             model.teacher.update(model.student)
         self._stepped = False
-
-
-def _model(runner):
-    return runner.model.module if is_model_wrapper(runner.model) else runner.model

@@ -1,8 +1,8 @@
 """Schedule the coefficient of Momentum BN."""
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 
+from mmssl.engine.run_parts import plain_model
 from mmssl.models.layers.momentum_bn_schedule import momentum_bn_coefficient, set_momentum_bn_coefficient
 from mmssl.registry import HOOKS
 
@@ -32,8 +32,7 @@ class MomentumBNHook(Hook):
 
     def before_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None) -> None:
         """Set it."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         value = momentum_bn_coefficient(runner.iter, runner.max_iters, **self.options)
-        if not set_momentum_bn_coefficient(model, value):
+        if not set_momentum_bn_coefficient(plain_model(runner), value):
             raise ValueError('MomentumBNHook: the model has no mmssl.MomentumBN, expected it in a norm_cfg')
         runner.message_hub.update_scalar('train/momentum_bn', value)

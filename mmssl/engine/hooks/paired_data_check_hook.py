@@ -9,10 +9,11 @@ import torch
 from mmengine.dataset import DefaultSampler, InfiniteSampler
 from mmengine.dist import all_gather_object, broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 
+from mmssl.datasets.multi_task import MultiTaskSegDataset
 from mmssl.datasets.paired import PairedDataset
 from mmssl.datasets.split_list import first_few
+from mmssl.engine.run_parts import main_dataset, main_model, main_samples
 from mmssl.errors import DataError, one_line
 from mmssl.registry import HOOKS
 
@@ -39,11 +40,11 @@ def unchanged_randomness() -> Iterator[None]:
 class PairedDataCheckHook(Hook):
     """Find faults of labelled and unlabelled images before training, also of a resumed run; one line each.
 
-    Found: no ``PairedDataset``; other classes in the model or in the validation images; labelled samples without a
-    mask, with wrong ids, or none with a labelled pixel; images of one side that do not become one size; with
-    ``mix_source='labeled'``, another size of the labelled than of the unlabelled batch. A few images go through the
-    pipelines for this; of the others the headers are read. Rank 0 looks, all ranks raise. Random states are left as
-    they were.
+    Found: no ``PairedDataset``, also as the segmentation of several tasks; other classes in the model or in the
+    validation images; labelled samples without a mask, with wrong ids, or none with a labelled pixel; images of one
+    side that do not become one size; with ``mix_source='labeled'``, another size of the labelled than of the
+    unlabelled batch. A few images go through the pipelines for this; of the others the headers are read. Rank 0 looks,
+    all ranks raise. Random states are left as they were.
 
     While training, a batch whose labelled images have no labelled pixel is warned of once; how many there were stands
     in the log at the end.
@@ -80,7 +81,7 @@ class PairedDataCheckHook(Hook):
 
     def before_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None) -> None:
         """Count a batch without a labelled pixel; the masks are still on the CPU here."""
-        samples = data_batch['data_samples']['labeled']
+        samples = main_samples(data_batch)['labeled']
         if not all(without_label(sample) for sample in samples):
             return
         if not self._without_label:
@@ -98,18 +99,19 @@ class PairedDataCheckHook(Hook):
             runner.logger.warning(f'PairedDataCheckHook: {number} batches of this run had no labelled pixel')
 
     def _check(self, runner) -> None:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = main_model(runner)
         loader = runner.train_dataloader
-        dataset = getattr(loader.dataset, '_dataset', loader.dataset)  # mmengine's slice for num_batch_per_epoch
+        dataset, several = main_dataset(runner), isinstance(loader.dataset, MultiTaskSegDataset)
         if not isinstance(dataset, PairedDataset):
             raise DataError(
-                f'train_dataloader.dataset is {type(dataset).__name__}, expected mmssl.PairedDataset with a labelled '
-                'and an unlabelled dataset'
+                f'train_dataloader.dataset{".segmentation" if several else ""} is {type(dataset).__name__}, expected '
+                'mmssl.PairedDataset with a labelled and an unlabelled dataset'
             )
         if isinstance(loader.sampler, (DefaultSampler, InfiniteSampler)):
             runner.logger.warning(
                 f'PairedDataCheckHook: train_dataloader.sampler is {type(loader.sampler).__name__}, which gives each '
-                'unlabelled image the same labelled ones again and again; expected mmssl.PairedInfiniteSampler'
+                'unlabelled image the same labelled ones again and again; expected '
+                f'mmssl.{"MultiTask" if several else "Paired"}InfiniteSampler'
             )
         self._check_classes(runner, dataset, model)
         self._check_sizes(dataset, model)

@@ -5,6 +5,7 @@ import math
 from mmengine.hooks import Hook
 from torch import Tensor
 
+from mmssl.engine.run_parts import plain_model
 from mmssl.errors import DataError
 from mmssl.registry import HOOKS
 
@@ -59,7 +60,7 @@ class PixelHealthHook(Hook):
     def before_train(self, runner) -> None:
         """Find the number of channels."""
         if self.channels is None:
-            model = getattr(runner.model, 'module', runner.model)
+            model = plain_model(runner)
             out = getattr(getattr(getattr(model, 'student', None), 'neck', None), 'out', None)
             if not hasattr(out, 'out_channels'):
                 raise ValueError('PixelHealthHook: the model has no student.neck.out, expected channels=...')

@@ -5,9 +5,9 @@ import math
 import torch
 from mmengine.dist import all_reduce, get_rank
 from mmengine.hooks import Hook, LoggerHook
-from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 
+from mmssl.engine.run_parts import main_model
 from mmssl.evaluation.pseudo_label_statistics import (
     PseudoLabelStatistics,
     confusion_counts,
@@ -22,8 +22,8 @@ PREFIX = 'train/pseudo/'
 
 
 def recording_model(runner, hook: str, expected: str = 'mmssl.SemiSupervisedSegmentor') -> nn.Module:
-    """The model behind wrappers; raises ValueError, in the name of a hook, unless it leaves records."""
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    """The main model of a run; raises ValueError, in the name of a hook, unless it leaves records."""
+    model = main_model(runner)
     if not hasattr(model, 'wants_record'):
         raise ValueError(f'{hook}: {type(model).__name__} leaves no record, expected {expected}')
     return model

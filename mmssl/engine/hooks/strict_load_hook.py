@@ -1,8 +1,8 @@
 """Refuse a checkpoint that does not fill the model."""
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 
+from mmssl.engine.run_parts import plain_model
 from mmssl.errors import DataError
 from mmssl.registry import HOOKS
 
@@ -19,8 +19,7 @@ class StrictLoadHook(Hook):
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Compare the checkpoint with the model before anything is copied."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        wanted = model.state_dict()
+        wanted = plain_model(runner).state_dict()
         stored = checkpoint.get('state_dict', checkpoint)
         stored = {key.removeprefix('module.'): value for key, value in stored.items()}
         problems = [

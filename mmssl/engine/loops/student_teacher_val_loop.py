@@ -3,10 +3,10 @@
 import copy
 
 import torch
-from mmengine.model import is_model_wrapper
 from mmengine.runner import ValLoop
 from mmengine.runner.amp import autocast
 
+from mmssl.engine.run_parts import main_model
 from mmssl.registry import LOOPS
 
 NETWORKS = ('student', 'teacher')
@@ -39,7 +39,7 @@ class StudentTeacherValLoop(ValLoop):
         self.runner.call_hook('before_val')
         self.runner.call_hook('before_val_epoch')
         self.runner.model.eval()
-        model = self.runner.model.module if is_model_wrapper(self.runner.model) else self.runner.model
+        model = main_model(self.runner)
         # Until the end of the burn-in the teacher has made no step, also where a checkpoint tells so and not the loop.
         networks = NETWORKS if not model.burn_in or model.teacher.num_steps else ('student',)
         chosen = model.predict_on if model.predict_on in networks else 'student'
