@@ -29,7 +29,7 @@ def parse_args() -> argparse.Namespace:
         nargs='?',
         const='latest',
         metavar='PATH',
-        help='continue from a checkpoint; without PATH from the newest in the work dir',
+        help='go on from a checkpoint; without PATH from the newest in the work dir; auto: from that or from zero',
     )
     parser.add_argument('--amp', action='store_true', help='automatic mixed precision (needs an accelerator)')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='override the config')
@@ -61,7 +61,11 @@ def main() -> None:
         if args.amp:
             enable_amp(cfg)
         if args.resume:
-            cfg.resume, cfg.load_from = True, find_resume_checkpoint(args.resume, cfg.work_dir)
+            checkpoint = find_resume_checkpoint(args.resume, cfg.work_dir)
+            if checkpoint is None:
+                print(f'--resume auto: no checkpoint in {cfg.work_dir}, the training starts at iteration 0', flush=True)
+            else:
+                cfg.resume, cfg.load_from = True, checkpoint
         check_data_folders(cfg, ('train', 'val'))
         prepare_launch(cfg)
         runner = Runner.from_cfg(cfg)

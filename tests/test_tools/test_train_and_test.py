@@ -128,6 +128,19 @@ def test_nothing_to_resume(run, streets, tmp_path):
     assert f'--resume: no checkpoint in {tmp_path / "empty"}' in line
 
 
+def test_resume_auto_starts_at_zero_and_says_so(run, streets, tmp_path, capsys):
+    work_dir = tmp_path / 'new'
+    assert run('train', streets, '--work-dir', work_dir, '--resume', 'auto') == (0, '')
+    told = f'--resume auto: no checkpoint in {work_dir}, the training starts at iteration 0'
+    assert told in capsys.readouterr().out
+    assert (
+        run('train', streets, '--work-dir', work_dir, '--resume', 'auto', '--cfg-options', 'train_cfg.max_iters=3')[0]
+        == 0
+    )
+    assert told not in capsys.readouterr().out
+    assert (work_dir / 'iter_3.pth').is_file()
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason='the error is that of a machine without an accelerator')
 def test_mixed_precision_without_an_accelerator(run, streets):
     status, line = run('train', streets, '--amp')
