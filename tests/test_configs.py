@@ -166,7 +166,7 @@ def take_step(cfg):
 
 
 def different_models() -> list[Path]:
-    """One recipe of those that share model and optimiser, or have some of its tasks: the others would repeat its step."""
+    """One recipe of those that share model and optimiser, or take some of its tasks: others would repeat its step."""
     found = {}
     for path in RECIPES:
         cfg = Config.fromfile(path)

@@ -1,0 +1,1 @@
+"""Architecture search with a self-supervised proxy (S4)."""
