@@ -7,6 +7,7 @@ import torch
 from mmengine.dataset import default_collate, pseudo_collate
 from multi_task_cases import COLOURS, NORM, PIXELS, SEGMENTOR
 
+from mmssl.apis.config import load_config
 from mmssl.datasets import MultiTaskSegDataset
 from mmssl.errors import DataError
 from mmssl.registry import MODELS
@@ -190,3 +191,10 @@ def test_a_target_network_is_refused():
     tasks = {'views': {'model': views('BYOL', neck=neck, head=head)}}
     with pytest.raises(ValueError, match="task 'views': BYOL has a target network, a second encoder that follows"):
         MODELS.build({'type': 'mmssl.MultiTaskSegmentor', 'segmentor': MAIN, 'tasks': tasks})
+
+
+def test_pixpro_is_refused_for_its_teacher(repository):
+    cfg = load_config(str(repository / 'configs/_base_/models/pixpro_erfnet.py')).model
+    model = {'_scope_': 'mmpretrain', **{key: value for key, value in cfg.items() if key != 'backbone'}}
+    with pytest.raises(ValueError, match="task 'pixels': PixPro has a target network, a second encoder that follows"):
+        MODELS.build({'type': 'mmssl.MultiTaskSegmentor', 'segmentor': MAIN, 'tasks': {'pixels': {'model': model}}})

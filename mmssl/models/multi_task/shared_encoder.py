@@ -47,12 +47,13 @@ def share_encoder(task: str, model: nn.Module, encoder: nn.Module) -> None:
     Raises:
         ValueError: the model has made a copy of its encoder, as the target network of BYOL, MoCo or PixPro is one.
     """
-    if any(isinstance(each, SharedEncoder) and each is not model.backbone for each in model.modules()):
+    own = getattr(model, 'backbone', None)
+    if any(isinstance(each, SharedEncoder) and each is not own for each in model.modules()):
         raise ValueError(
             f'task {task!r}: {type(model).__name__} has a target network, a second encoder that follows the first, '
             'expected a model with the shared encoder alone: nothing would move the second'
         )
-    model.backbone.share(encoder)
+    own.share(encoder)
 
 
 @contextmanager

@@ -174,7 +174,7 @@ def _build_task(name: str, settings: dict, preprocessor: nn.Module) -> tuple[nn.
     """The model of a task, without its encoder, and its weight; the segmentation's data preprocessor may serve it."""
     settings = dict(settings)
     model = settings.pop('model', None)
-    if not isinstance(model, dict) or 'head' not in model and 'decode_head' not in model:
+    if not isinstance(model, dict) or not {'head', 'decode_head', 'neck'} & model.keys():
         raise ValueError(f'task {name!r}: model={model!r}, expected the config of a model with a head')
     if name == SEGMENTATION or '.' in name or not name:
         raise ValueError(f'task {name!r}: expected another name, not {SEGMENTATION!r} and without a dot')
