@@ -10,10 +10,11 @@ from mmengine.config import Config
 
 from mmssl.apis.config import ConfigError
 from mmssl.apis.log_reading import read_run
-from mmssl.apis.resuming import find_resume_checkpoint
+from mmssl.apis.resuming import find_damage
 from mmssl.atomic_file import atomic_file
+from mmssl.checkpoint_pointer import read_pointer
 from mmssl.engine.hooks.lottery_ticket_hook import REWIND_FILE
-from mmssl.errors import DataError
+from mmssl.errors import DataError, DataNotFoundError
 from mmssl.pruning.criteria import needs_initial
 from mmssl.pruning.masks import check_scope, check_sparsity
 from mmssl.pruning.schedule import round_sparsity
@@ -179,7 +180,13 @@ def _read_rewind(work_dir: Path) -> tuple[RewindPoint, dict]:
 
 
 def _final_weights(folder: Path) -> dict:
-    return read_state_dict(find_resume_checkpoint('latest', str(folder)), 'checkpoint')
+    path = read_pointer(folder)
+    if path is None:
+        raise DataNotFoundError(f'{folder}: no checkpoint, expected that of a finished round')
+    damage = find_damage(path)
+    if damage:
+        raise DataError(f'{path}: damaged, {damage}')
+    return read_state_dict(path, 'checkpoint')
 
 
 def _measure(work_dir: Path, index: int) -> dict:

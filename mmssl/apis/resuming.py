@@ -45,13 +45,20 @@ def find_damage(path: Path) -> str | None:
     """
     try:
         if not zipfile.is_zipfile(path):
-            read_tensor_file(path, 'checkpoint')  # the format before torch 1.6, or no checkpoint
-            return None
+            return _damage_of_old_format(path)
         with zipfile.ZipFile(path) as archive:
             record = archive.testzip()
     except (OSError, EOFError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile) as error:
         return one_line(error).removeprefix(f'checkpoint {path}: ')
     return f'its record {record} has another checksum' if record else None
+
+
+def _damage_of_old_format(path: Path) -> str | None:
+    try:
+        read_tensor_file(path, 'checkpoint')
+    except DataError:  # its text is torch's, which advises to trust the file
+        return 'no archive of torch, nor a file of torch before 1.6'
+    return None
 
 
 def newest_whole_checkpoint(damaged: Path) -> Path | None:

@@ -118,8 +118,9 @@ def write_candidate(
     for kind, recipe in (('proxy', proxy), ('segmentation', segmentation)):
         overrides = genes_overrides(recipe, genes, recipe.filename)
         title = f'Candidate {number}, {kind}: {describe_genes(genes)};\nas a segmentation network {cost}.'
-        # Links resolved, so that the dots lead from the folder's true place to the recipe's.
-        base = os.path.relpath(Path(recipe.filename).resolve(), folder.resolve())
+        base = str(Path(recipe.filename).resolve())
+        if folder.absolute() == folder.resolve():  # behind a link, dots would lead from another place
+            base = os.path.relpath(base, folder.resolve())
         text = (
             proxy_text(base, overrides, title)
             if kind == 'proxy'

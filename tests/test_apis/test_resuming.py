@@ -89,4 +89,4 @@ def test_the_old_format_is_read(tmp_path):
     torch.save({'state_dict': {'weight': torch.ones(2)}}, tmp_path / 'old.pth', _use_new_zipfile_serialization=False)
     assert find_damage(tmp_path / 'old.pth') is None
     (tmp_path / 'text.pth').write_text('no checkpoint')
-    assert find_damage(tmp_path / 'text.pth').startswith('damaged or no such file')
+    assert find_damage(tmp_path / 'text.pth').startswith('no archive of torch')

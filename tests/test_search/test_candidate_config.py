@@ -86,7 +86,7 @@ def test_the_segmentation_starts_from_the_encoder_of_the_proxy(tmp_path):
 
 
 def test_a_work_dir_behind_a_link(tmp_path):
-    """The path to the recipe leads from where the folder truly is."""
+    """There the path to the recipe does not depend on where the folder is."""
     (tmp_path / 'far/away/disk').mkdir(parents=True)
     (tmp_path / 'work').symlink_to(tmp_path / 'far/away/disk')
     proxy, _ = write(tmp_path / 'work/search/candidates/003')

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmssl import atomic_file
 from mmssl.datasets import GTA5Dataset, label_conversion
 from mmssl.datasets.gta5 import TRAIN_IDS, read_gta5_label
 
@@ -81,10 +82,10 @@ def test_a_stopped_run_goes_on(root, monkeypatch):
             raise OSError(28, 'No space left on device')
         replace(source, target)
 
-    monkeypatch.setattr(label_conversion.os, 'replace', stop)
+    monkeypatch.setattr(atomic_file.os, 'replace', stop)
     with pytest.raises(OSError, match='No space left'):
         label_conversion.convert_labels(*folders, read_gta5_label)
-    monkeypatch.setattr(label_conversion.os, 'replace', replace)
+    monkeypatch.setattr(atomic_file.os, 'replace', replace)
     left = contents(root / 'labels')
     done = [name for name in left if name.endswith('_labelTrainIds.png')]
     assert 3 <= len(done) < 6 and not [name for name in left if name.startswith('.')] and 'usable.txt' not in left

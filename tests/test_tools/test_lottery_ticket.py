@@ -274,7 +274,7 @@ def test_damaged_files_of_an_earlier_round(tool, config, calls, tmp_path, capsys
     content = json.loads(state.read_text())
     content['finished'].pop()
     for damage, message in [
-        (lambda: (tmp_path / 'run/round_0/iter_5.pth').write_bytes(b'PK'), 'iter_5.pth: damaged or no such file'),
+        (lambda: (tmp_path / 'run/round_0/iter_5.pth').write_bytes(b'PK'), 'iter_5.pth: damaged, no archive of torch'),
         (lambda: (tmp_path / 'run/round_0/iter_5.pth').unlink(), 'no checkpoint|does not exist'),
         (lambda: (tmp_path / 'run/round_0/rewind.pth').unlink(), 'rewind.pth: no such file'),
         (lambda: state.write_text('{'), 'rounds.json: damaged, JSONDecodeError'),
