@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,15 +21,59 @@ os._exit(0)
 
 def pytest_addoption(parser):
     parser.addoption('--runslow', action='store_true', help='also run the tests marked slow')
+    parser.addoption('--faults', action='store_true', help='run only the tests marked faults, in full, and count')
 
 
 def pytest_collection_modifyitems(config, items):
+    if config.getoption('--faults'):
+        others = [item for item in items if 'faults' not in item.keywords]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if 'faults' in item.keywords]
     if config.getoption('--runslow'):
         return
     skip = pytest.mark.skip(reason='takes more than a minute; pass --runslow')
     for item in items:
         if 'slow' in item.keywords:
             item.add_marker(skip)
+
+
+@pytest.fixture
+def fault_number(request) -> Callable[[int, int], int]:
+    """Called with two numbers of faults: gives the small one in the quick tests, the large one with --faults."""
+    return lambda sample, full: full if request.config.getoption('--faults') else sample
+
+
+@pytest.fixture
+def count_faults(record_property) -> Callable[..., None]:
+    """Note what was done to the project: its kind, how often, how often it survived, and what was lost.
+
+    A fault is survived when what is promised for it came true: one line that names it, a run that goes on, or a
+    checkpoint that is whole. The numbers are shown at the end of ``--faults``, and lost ones fail the test.
+    """
+
+    def count(kind: str, injected: int, survived: int, lost: int = 0) -> None:
+        record_property('faults', (kind, injected, survived, lost))
+        assert survived == injected and not lost, f'{kind}: {survived} of {injected} survived, {lost} lost'
+
+    return count
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if not config.getoption('--faults'):
+        return
+    total: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, 'when', None) != 'call':
+                continue
+            for kind, *numbers in (each for name, each in report.user_properties if name == 'faults'):
+                for line in (kind, 'all'):
+                    total[line] = [sum(pair) for pair in zip(total[line], numbers, strict=True)]
+    width = max((len(kind) for kind in total), default=0) + 2
+    terminalreporter.section('faults')
+    terminalreporter.write_line(f'{"":{width}}{"injected":>10}{"survived":>10}{"lost":>10}')
+    for kind in sorted(total, key=lambda kind: (kind == 'all', kind)):
+        terminalreporter.write_line(f'{kind:{width}}' + ''.join(f'{number:>10}' for number in total[kind]))
 
 
 def _real_data(name: str) -> Path:

@@ -8,12 +8,14 @@ SETUP=()
 
 usage() {
   cat <<TEXT
-usage: bash tools/run_tests.sh [--venv DIR | --active | --python PATH] [options of pytest]
+usage: bash tools/run_tests.sh [--venv DIR | --active | --python PATH] [--faults] [options of pytest]
 
 Makes the environment where it is missing (tools/setup_env.sh), then runs ruff and pytest from the root of
-the repository. Two processes where there are two cores; -n 0 as an option of pytest uses one.
+the repository. Two processes where there are two cores; -n 0 as an option of pytest uses one. With --faults it runs
+the fault suite (docs/reliability.md): kills, full disks, damaged files, malicious checkpoints and signals, counted.
 
 examples: bash tools/run_tests.sh
+          bash tools/run_tests.sh --faults
           bash tools/run_tests.sh tests/test_models -k erfnet -n 0
 TEXT
 }
