@@ -17,6 +17,7 @@ from mmssl.apis.launch import prepare_launch
 from mmssl.apis.listed_images import check_listed_images
 from mmssl.apis.one_line_errors import BUILD_ERRORS, one_line_errors
 from mmssl.apis.resuming import find_resume_checkpoint
+from mmssl.engine.run_record import COMPARED
 
 
 def parse_args() -> argparse.Namespace:
@@ -30,6 +31,14 @@ def parse_args() -> argparse.Namespace:
         const='latest',
         metavar='PATH',
         help='go on from a checkpoint; without PATH from the newest in the work dir; auto: from that or from zero',
+    )
+    parser.add_argument(
+        '--allow-changes',
+        nargs='+',
+        choices=sorted(COMPARED),
+        default=[],
+        metavar='WHAT',
+        help=f'with --resume: what may be another than in the checkpoint, of {", ".join(sorted(COMPARED))}',
     )
     parser.add_argument('--amp', action='store_true', help='automatic mixed precision (needs an accelerator)')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='override the config')
@@ -51,6 +60,15 @@ def enable_amp(cfg: Config) -> None:
     cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
 
 
+def allow_changes(cfg: Config, args: argparse.Namespace) -> None:
+    """Hand ``--allow-changes`` over to the hook of ``cfg`` that compares."""
+    hook = (cfg.get('default_hooks') or {}).get('resume_check')
+    if not args.resume or hook is None:
+        missing = 'default_hooks.resume_check' if args.resume else '--resume'
+        raise ConfigError(f'--allow-changes: no {missing}, nothing is compared')
+    hook.allowed = args.allow_changes
+
+
 def main() -> None:
     """Build the runner and train."""
     args = parse_args()
@@ -60,6 +78,8 @@ def main() -> None:
         cfg.work_dir = args.work_dir or cfg.get('work_dir') or default_work_dir(args.config)
         if args.amp:
             enable_amp(cfg)
+        if args.allow_changes:
+            allow_changes(cfg, args)
         if args.resume:
             checkpoint = find_resume_checkpoint(args.resume, cfg.work_dir)
             if checkpoint is None:

@@ -29,7 +29,8 @@ annotations = 'annotations/subset/'
 train_dataloader = dict(
     batch_size=8,  # section 4.5
     num_workers=4,
-    sampler=dict(_delete_=True, type='InfiniteSampler', shuffle=True),
+    sampler=dict(_delete_=True, type='mmssl.InfiniteSampler', shuffle=True),
+    batch_sampler=dict(type='mmssl.AspectRatioBatchSampler'),
     dataset=dict(ann_file=annotations + 'instances_train.json', pipeline=train_pipeline))
 val_dataloader = dict(
     num_workers=4,
@@ -49,10 +50,11 @@ test_evaluator = [
         classwise=True),
     dict(type='mmssl.CutoutSimilarityMetric'),  # section 4.3.3
 ]
-train_cfg = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=100000, val_interval=5000)
+train_cfg = dict(_delete_=True, type='mmssl.ResumableIterBasedTrainLoop', max_iters=100000, val_interval=5000)
 default_hooks = dict(
     logger=dict(interval=50, log_metric_by_epoch=False),
-    checkpoint=dict(by_epoch=False, interval=5000, max_keep_ckpts=3))
+    checkpoint=dict(type='mmssl.AtomicCheckpointHook', by_epoch=False, interval=5000, max_keep_ckpts=3),
+    resume_check=dict(type='mmssl.ResumeCheckHook'))
 # Losses and rates are logged as means of 50 iterations.
 log_processor = dict(
     by_epoch=False, window_size=50, mean_pattern='.*(loss|time|data_time|grad_norm|fast_rcnn|mask_rcnn).*')

@@ -1,5 +1,9 @@
 # A recipe of the model zoo made semi-supervised: its model, schedule and labelled pipeline, 1/8 of the labels.
-_base_ = ['mmseg::pspnet/pspnet_r50-d8_4xb2-40k_cityscapes-512x1024.py', '../_base_/semi/classmix.py']
+_base_ = [
+    'mmseg::pspnet/pspnet_r50-d8_4xb2-40k_cityscapes-512x1024.py',
+    '../_base_/semi/classmix.py',
+    '../_base_/reliable.py',
+]
 split = 'splits/1of8-seed0'
 unlabeled_pipeline = [  # the recipe's own, without what changes colours
     dict(type='LoadImageFromFile'),
@@ -22,5 +26,7 @@ train_dataloader = dict(
             img_suffix='_leftImg8bit.png',
             ann_file=split + '/unlabeled.txt',
             pipeline=unlabeled_pipeline)))
+train_cfg = dict(type='mmssl.ResumableIterBasedTrainLoop')
 val_cfg = dict(type='mmssl.StudentTeacherValLoop')
+default_hooks = _base_.reliable_hooks
 custom_hooks = _base_.semi_hooks

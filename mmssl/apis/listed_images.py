@@ -2,23 +2,9 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator
 
-from mmengine.dataset import BaseDataset
-
+from mmssl.datasets.plain_datasets import plain_datasets
 from mmssl.errors import DataNotFoundError
-
-
-def plain_datasets(dataset) -> Iterator[BaseDataset]:
-    """The datasets of mmengine inside wrappers (``dataset``, ``datasets``, both sides of a pair, sides of tasks)."""
-    if isinstance(dataset, BaseDataset):
-        yield dataset
-        return
-    inner = [getattr(dataset, name, None) for name in ('dataset', 'labeled', 'unlabeled')]
-    inner += [*(getattr(dataset, 'datasets', None) or []), *(getattr(dataset, 'sides', None) or {}).values()]
-    for part in inner:
-        if part is not None:
-            yield from plain_datasets(part)
 
 
 def check_listed_images(dataset, where: str) -> None:

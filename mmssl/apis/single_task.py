@@ -34,7 +34,7 @@ def single_task_config(cfg: Config, task: str, source: str) -> Config:
     loader = cfg.train_dataloader
     if task == SEGMENTATION:
         dataset = loader.dataset[task]
-        sampler = {**loader.sampler, 'type': SAMPLERS.get(dataset.type, 'InfiniteSampler')}
+        sampler = {**loader.sampler, 'type': SAMPLERS.get(dataset.type, 'mmssl.InfiniteSampler')}
         return Config(
             {**cfg, 'model': segmentor, 'train_dataloader': {**loader, 'sampler': sampler, 'dataset': dataset}}
         )
@@ -47,7 +47,7 @@ def single_task_config(cfg: Config, task: str, source: str) -> Config:
             'model': model,
             'train_dataloader': {
                 **loader,
-                'sampler': {**loader.sampler, 'type': 'InfiniteSampler'},
+                'sampler': {**loader.sampler, 'type': 'mmssl.InfiniteSampler'},
                 'dataset': loader.dataset.tasks[task],
             },
             **{f'{split}_{part}': None for split in ('val', 'test') for part in ('dataloader', 'evaluator', 'cfg')},

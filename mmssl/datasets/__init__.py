@@ -1,6 +1,8 @@
+from mmssl.datasets.aspect_ratio_batches import AspectRatioBatchSampler
 from mmssl.datasets.camvid import CamVidDataset
 from mmssl.datasets.folder import FolderDataset
 from mmssl.datasets.gta5 import GTA5Dataset
+from mmssl.datasets.infinite_sampler import InfiniteSampler
 from mmssl.datasets.multi_task import MultiTaskSegDataset
 from mmssl.datasets.multi_task_sampler import MultiTaskInfiniteSampler
 from mmssl.datasets.paired import PairedDataset
@@ -10,9 +12,11 @@ from mmssl.datasets.synthia import SynthiaDataset
 from mmssl.datasets.unlabeled import UnlabeledDataset
 
 __all__ = [
+    'AspectRatioBatchSampler',
     'CamVidDataset',
     'FolderDataset',
     'GTA5Dataset',
+    'InfiniteSampler',
     'MultiTaskSegDataset',
     'MultiTaskInfiniteSampler',
     'PairedDataset',

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from mmssl.datasets.multi_task import MultiTaskSegDataset
-from mmssl.datasets.paired_sampler import StreamSampler
+from mmssl.datasets.stream_sampler import StreamSampler
 from mmssl.registry import DATA_SAMPLERS
 
 

@@ -7,7 +7,7 @@ import pytest
 from mmengine.registry import DATA_SAMPLERS
 from torch.utils.data import DataLoader
 
-from mmssl.datasets import paired_sampler as module
+from mmssl.datasets import stream_sampler as module
 from mmssl.datasets.paired_sampler import PairedInfiniteSampler
 
 

@@ -23,7 +23,7 @@ train_dataloader = dict(
     batch_size=4,
     num_workers=1,
     persistent_workers=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
+    sampler=dict(type='mmssl.InfiniteSampler', shuffle=True),
     dataset=dict(
         type=dataset_type, split='train', num_images=400, seed=0, style='game', size=size, pipeline=train_pipeline))
 unlabeled = dict(

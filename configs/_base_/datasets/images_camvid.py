@@ -4,7 +4,7 @@ train_dataloader = dict(
     batch_size=8,
     num_workers=2,
     persistent_workers=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
+    sampler=dict(type='mmssl.InfiniteSampler', shuffle=True),
     dataset=dict(type='mmssl.UnlabeledDataset', data_root=data_root, data_prefix=dict(img_path='train/')))
 val_dataloader = dict(
     batch_size=8,

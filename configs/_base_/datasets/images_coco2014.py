@@ -3,6 +3,6 @@ data_root = 'data/coco2014/'
 train_dataloader = dict(
     num_workers=8,
     persistent_workers=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
+    sampler=dict(type='mmssl.InfiniteSampler', shuffle=True),
     dataset=dict(
         type='mmssl.UnlabeledDataset', data_root=data_root, data_prefix=dict(img_path='train2014'), img_suffix='.jpg'))

@@ -19,7 +19,7 @@ train_dataloader = dict(
     batch_size=8,
     num_workers=2,
     persistent_workers=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
+    sampler=dict(type='mmssl.InfiniteSampler', shuffle=True),
     dataset=dict(type=dataset_type, split='train', num_images=400, style=style, size=size, pipeline=train_pipeline))
 val_dataloader = dict(
     batch_size=1,

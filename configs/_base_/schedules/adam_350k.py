@@ -7,10 +7,11 @@ optim_wrapper = dict(
     optimizer=dict(type='Adam', lr=3e-4, weight_decay=1e-4),
     clip_grad=dict(max_norm=0.1))
 param_scheduler = [dict(type='CosineAnnealingLR', eta_min=0, begin=0, end=350000, by_epoch=False)]
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=350000)
+train_cfg = dict(type='mmssl.ResumableIterBasedTrainLoop', max_iters=350000)
 default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=100),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='mmssl.AtomicCheckpointHook', by_epoch=False, interval=10000, max_keep_ckpts=3),
-    sampler_seed=dict(type='DistSamplerSeedHook'))
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+    resume_check=dict(type='mmssl.ResumeCheckHook'))

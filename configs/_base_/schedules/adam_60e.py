@@ -2,7 +2,7 @@
 # the number of epochs: rotation took less than 10 from ImageNet weights and six times that from scratch (section 5.1).
 optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=5e-4, betas=(0.9, 0.999), weight_decay=1e-4))
 param_scheduler = [dict(type='PolyLR', power=0.9, eta_min=0, begin=0, end=60, by_epoch=True)]
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=60, val_interval=1)
+train_cfg = dict(type='mmssl.ResumableEpochBasedTrainLoop', max_epochs=60, val_interval=1)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 default_hooks = dict(
@@ -10,4 +10,5 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='mmssl.AtomicCheckpointHook', by_epoch=True, interval=5, max_keep_ckpts=3),
-    sampler_seed=dict(type='DistSamplerSeedHook'))
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+    resume_check=dict(type='mmssl.ResumeCheckHook'))

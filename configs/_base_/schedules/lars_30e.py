@@ -20,10 +20,11 @@ param_scheduler = [
     warm_up,
     dict(type='CosineAnnealingLR', eta_min=1e-6, begin=5, end=30, by_epoch=True, convert_to_iter_based=True),
 ]
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=30)
+train_cfg = dict(type='mmssl.ResumableEpochBasedTrainLoop', max_epochs=30)
 default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=100),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='mmssl.AtomicCheckpointHook', by_epoch=True, interval=5, max_keep_ckpts=3),
-    sampler_seed=dict(type='DistSamplerSeedHook'))
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+    resume_check=dict(type='mmssl.ResumeCheckHook'))

@@ -2,7 +2,7 @@
 # learning rate and follows MoCo (He et al., 2020, appendix): times 0.1 after 70% and 90% of the training.
 optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.01, momentum=0.9, weight_decay=1e-4))
 param_scheduler = [dict(type='MultiStepLR', milestones=[70, 90], gamma=0.1, begin=0, end=100, by_epoch=True)]
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=100, val_interval=10)
+train_cfg = dict(type='mmssl.ResumableEpochBasedTrainLoop', max_epochs=100, val_interval=10)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 default_hooks = dict(
@@ -10,4 +10,5 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='mmssl.AtomicCheckpointHook', by_epoch=True, interval=10, max_keep_ckpts=3),
-    sampler_seed=dict(type='DistSamplerSeedHook'))
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+    resume_check=dict(type='mmssl.ResumeCheckHook'))

@@ -15,6 +15,7 @@ from .picture_hook import PictureHook
 from .pixel_health_hook import PixelHealthHook
 from .pixel_picture_hook import PixelPictureHook
 from .pseudo_label_hook import PseudoLabelHook
+from .resume_check_hook import ResumeCheckHook
 from .strict_load_hook import StrictLoadHook
 from .weight_transfer_hook import WeightTransferHook
 
@@ -34,6 +35,7 @@ __all__ = [
     'PixelHealthHook',
     'PixelPictureHook',
     'PseudoLabelHook',
+    'ResumeCheckHook',
     'StrictLoadHook',
     'WeightTransferHook',
 ]

@@ -6,10 +6,12 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
-from mmengine.dataset import DefaultSampler, InfiniteSampler
+from mmengine.dataset import DefaultSampler
+from mmengine.dataset import InfiniteSampler as MMEngineInfiniteSampler
 from mmengine.dist import all_gather_object, broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
 
+from mmssl.datasets.infinite_sampler import InfiniteSampler
 from mmssl.datasets.multi_task import MultiTaskSegDataset
 from mmssl.datasets.paired import PairedDataset
 from mmssl.datasets.split_list import first_few
@@ -107,7 +109,7 @@ class PairedDataCheckHook(Hook):
                 f'train_dataloader.dataset{".segmentation" if several else ""} is {type(dataset).__name__}, expected '
                 'mmssl.PairedDataset with a labelled and an unlabelled dataset'
             )
-        if isinstance(loader.sampler, (DefaultSampler, InfiniteSampler)):
+        if isinstance(loader.sampler, (DefaultSampler, MMEngineInfiniteSampler, InfiniteSampler)):
             runner.logger.warning(
                 f'PairedDataCheckHook: train_dataloader.sampler is {type(loader.sampler).__name__}, which gives each '
                 'unlabelled image the same labelled ones again and again; expected '

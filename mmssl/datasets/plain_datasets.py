@@ -1,0 +1,24 @@
+"""The datasets inside datasets."""
+
+from collections.abc import Iterator
+
+from mmengine.dataset import BaseDataset
+
+
+def plain_datasets(dataset) -> Iterator[BaseDataset]:
+    """The datasets of mmengine inside wrappers (``dataset``, ``datasets``, both sides of a pair, sides of tasks).
+
+    Args:
+        dataset: what a dataloader reads.
+
+    Yields:
+        Each dataset that lists samples itself, as often as it is wrapped.
+    """
+    if isinstance(dataset, BaseDataset):
+        yield dataset
+        return
+    inner = [getattr(dataset, name, None) for name in ('dataset', '_dataset', 'labeled', 'unlabeled')]
+    inner += [*(getattr(dataset, 'datasets', None) or []), *(getattr(dataset, 'sides', None) or {}).values()]
+    for part in inner:
+        if part is not None:
+            yield from plain_datasets(part)
