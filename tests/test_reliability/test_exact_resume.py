@@ -1,0 +1,45 @@
+"""A run that was killed and resumed gives the bits of one that was not, for every method."""
+
+import signal
+
+import pytest
+from forked_runs import run, run_ranks
+from resume_cases import ITERATIONS, METHODS, SAVED, differences, losses, train, trained
+
+QUICK = {'supervised', 'pixpro, momentum bn', 'classmix', 'joint training'}
+WORLDS = {1: 'one process', 2: 'two gloo ranks'}
+
+
+def finish(*arguments, log, world: int, **options) -> list[int]:
+    """Train on one process, or on ranks; returns exit codes."""
+    if world == 1:
+        return [run(_keywords, arguments, options, log=log)]
+    return run_ranks(_keywords, arguments, options, log=log, world=world)
+
+
+def _keywords(arguments: tuple, options: dict) -> None:
+    train(*arguments, **options)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize('world', WORLDS, ids=WORLDS.values())
+@pytest.mark.parametrize('method', METHODS)
+def test_resumed_is_uninterrupted(tmp_path, camvid_root, coco128_root, method, world, request, count_faults):
+    full = request.config.getoption('--faults')
+    if not full and (method not in QUICK or (world == 2 and method != 'classmix')):
+        pytest.skip('part of the fault suite: pass --faults')
+    whole, log = tmp_path / 'whole', tmp_path / 'log'
+    assert finish(method, whole, 0, log=log, world=world) == [0] * world, log.read_text()
+    expected, logged = trained(whole), losses(whole)
+    assert sorted(logged) == list(range(2, ITERATIONS + 1, 2))
+    for workers in (0, 2) if full else (2,):
+        cut = tmp_path / f'{workers}-workers'
+        codes = finish(method, cut, workers, log=log, world=world, kill=True)
+        assert codes == [-signal.SIGKILL] * world
+        assert (cut / 'last_checkpoint').read_text() == f'iter_{SAVED}.pth'
+        codes = finish(method, cut, workers, log=log, world=world, resume=True)
+        assert codes == [0] * world, log.read_text()
+        found = differences(expected, trained(cut))
+        assert not found, f'{len(found)}: {found[:10]}'
+        assert losses(cut) == logged
+        count_faults('kills, then resumed to the same bits', world, world)
