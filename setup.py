@@ -119,6 +119,7 @@ setup(
         'matplotlib>=3.7',
         'packaging>=22.0',
         'rich>=13.0',
+        'safetensors>=0.4',
         'scipy>=1.10',
         'tqdm>=4.60',
         'ftfy>=6.1',  # mmsegmentation imports these two and does not declare them

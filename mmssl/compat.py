@@ -3,6 +3,9 @@
 import numpy as np
 import torch
 
+from mmssl.errors import DataError
+
+KEPT_TEXTS = 8
 STATISTICS = ('min', 'max', 'current', 'mean')
 
 
@@ -46,6 +49,73 @@ def allow_mmengine_checkpoints() -> None:
             *(type(np.dtype(kind)) for kind in (np.float64, np.float32, np.int64, np.int32, np.uint8, np.bool_)),
         ]
     )
+
+
+def load_checkpoints_safely() -> None:
+    """Let mmengine and the hosts load weights in our ways, whichever of their doors they come through.
+
+    Three things are put in the place of mmengine's (0.10.7): the loaders of its ``CheckpointLoader``, which is made to
+    be added to (:mod:`mmssl.checkpoint_loading`: nothing is run, hashes in names are checked, safetensors are read);
+    ``load_state_dict`` and ``_load_checkpoint_with_prefix`` of its module ``checkpoint``, in which all loads of
+    ``Runner``, ``init_cfg`` and the hosts' APIs end (:mod:`mmssl.partial_loading`: weights that do not fit are an error
+    on every rank); and an inferencer without a config is refused, as it would run the one in the checkpoint.
+
+    Unnecessary once mmengine passes ``weights_only=True``, raises where nothing fits, and parses instead of runs the
+    configs in checkpoints.
+    """
+    import mmengine.runner.checkpoint as theirs
+
+    from mmssl.checkpoint_loading import LOADERS
+    from mmssl.partial_loading import load_checkpoint_with_prefix, load_state_dict
+
+    allow_mmengine_checkpoints()
+    for prefix, loader in LOADERS.items():
+        theirs.CheckpointLoader.register_scheme(prefix, loader, force=True)
+    theirs.load_state_dict = load_state_dict
+    theirs._load_checkpoint_with_prefix = load_checkpoint_with_prefix
+    _refuse_configs_of_checkpoints()
+
+
+def _refuse_configs_of_checkpoints() -> None:
+    """Stop ``BaseInferencer`` from running the text that a checkpoint holds as its config."""
+    from mmengine.infer import BaseInferencer
+
+    original = BaseInferencer._init_model
+    if getattr(original, 'needs_config', False):
+        return
+
+    def init_model(self, cfg, weights, device='cpu'):
+        if not cfg:
+            raise DataError(f'{weights}: given without a config; the one in a checkpoint is code and is not run')
+        return original(self, cfg, weights, device)
+
+    init_model.needs_config = True
+    BaseInferencer._init_model = init_model
+
+
+def format_configs_once() -> None:
+    """Let mmengine format the text of a config once, rather than at the start, four times, and for each checkpoint.
+
+    Formatting takes a second or two for a recipe of ours, longer than a small checkpoint itself. Unnecessary once
+    mmengine keeps the text (0.10.7 does not).
+    """
+    import mmengine.config.config as theirs
+
+    original = theirs.FormatCode
+    if hasattr(original, 'formatted'):
+        return
+    formatted: dict[tuple, object] = {}
+
+    def format_code(text: str, **options):
+        key = (text, repr(options))
+        if key not in formatted:
+            if len(formatted) >= KEPT_TEXTS:
+                del formatted[next(iter(formatted))]
+            formatted[key] = original(text, **options)
+        return formatted[key]
+
+    format_code.formatted = formatted
+    theirs.FormatCode = format_code
 
 
 def register_config_package() -> None:

@@ -18,6 +18,10 @@ class DataNotFoundError(DataError, FileNotFoundError):
     """A file or folder of the user's data does not exist."""
 
 
+class BrokenImageError(DataError):
+    """An image or a mask is there and cannot be read: truncated, damaged, or not an image at all."""
+
+
 def one_line(error: BaseException) -> str:
     """The one line of an error, also when torch raised it again from a DataLoader worker.
 
@@ -40,3 +44,8 @@ def one_line(error: BaseException) -> str:
         *_, message = re.split(rf'^(?:[\w.]+\.)?{caught[1]}(?:: |$)', text, flags=re.MULTILINE)
         text = message.strip() or caught[1]
     return ' '.join(text.split()) or type(error).__name__
+
+
+def printable(text: object) -> str:
+    """A text from a file, for a message: one line, and nothing that moves the cursor or colours a terminal."""
+    return ''.join(letter if letter.isprintable() else '?' for letter in ' '.join(str(text).split()))

@@ -15,13 +15,14 @@ from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 from mmengine.registry import Registry
 
-from mmssl.compat import allow_mmengine_checkpoints, register_config_package
+from mmssl.compat import format_configs_once, load_checkpoints_safely, register_config_package
 
 SCOPE = 'mmssl'
 
-# Whoever resolves a name of ours, through a host's own tools too, can also resume and name our recipes.
-allow_mmengine_checkpoints()
+# Whoever resolves a name of ours, through a host's own tools too, also loads weights safely and can name our recipes.
+load_checkpoints_safely()
 register_config_package()
+format_configs_once()
 
 MODELS = Registry('model', parent=MMENGINE_MODELS, scope=SCOPE, locations=['mmssl.models'])
 DATASETS = Registry('dataset', parent=MMENGINE_DATASETS, scope=SCOPE, locations=['mmssl.datasets'])

@@ -1,11 +1,13 @@
 import pickle
 
+import mmengine.config.config as config_module
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
 
-from mmssl.compat import _statistic_of_history_buffer, allow_mmengine_checkpoints
+from mmssl.compat import _statistic_of_history_buffer, allow_mmengine_checkpoints, format_configs_once
 
 
 def test_a_history_buffer_survives_weights_only_loading(tmp_path):
@@ -51,3 +53,18 @@ def test_getattr_means_a_statistic_only():
     assert _statistic_of_history_buffer(HistoryBuffer, 'mean') is HistoryBuffer.mean
     with pytest.raises(ValueError, match="attribute '__globals__'"):
         _statistic_of_history_buffer(HistoryBuffer.mean, '__globals__')
+
+
+def test_the_text_of_a_config_is_formatted_once():
+    format_configs_once()
+    formatted = config_module.FormatCode.formatted
+    cfg = Config({'model': {'type': 'Net', 'width': 1}})
+    text = cfg.pretty_text
+    kept = dict(formatted)
+    assert cfg.pretty_text == text
+    assert formatted == kept
+    cfg.model.width = 3
+    assert cfg.pretty_text == text.replace('width=1', 'width=3') != text
+    for number in range(20):
+        assert cfg.merge_from_dict({'number': number}) or f'number = {number}' in cfg.pretty_text
+    assert len(formatted) == 8

@@ -9,11 +9,17 @@ PACKAGE = Path(__file__).resolve().parents[1] / 'mmssl'
 # What may be imported from anywhere.
 COMMON = {
     'atomic_file',
+    'checkpoint_loading',
     'checkpoint_pointer',
     'compat',
+    'download',
     'errors',
+    'hash_in_name',
     'host_versions',
+    'partial_loading',
+    'random_state',
     'registry',
+    'safetensors_file',
     'tensor_file',
     'testing',
     'version',

@@ -140,13 +140,21 @@ def test_a_hash_in_the_name_is_checked(tmp_path, monkeypatch, server):
     for name in (good, bad):
         (tmp_path / 'www' / name).write_bytes((tmp_path / 'www/a.pth').read_bytes())
     assert fetch(f'{server}/{good}').name == good
-    with pytest.raises(DataError, match='cannot be fetched: invalid hash value'):
+    kept = download_path(f'{server}/{good}')
+    with pytest.raises(DataError, match=f'{bad}: sha256 {digest} found, abcdef01abcdef01... expected by its name'):
         fetch(f'{server}/{bad}')
-    download_path(f'{server}/{good}').write_bytes(b'damaged')
-    with pytest.raises(DataError, match='remove the file to fetch it again'):
+    assert [path.name for path in kept.parent.iterdir()] == [good]
+    kept.write_bytes(b'damaged')
+    with pytest.raises(DataError, match=f'expected by its name.*; {kept} is removed'):
         fetch(f'{server}/{good}')
+    assert not kept.exists()
+    assert fetch(f'{server}/{good}') == kept
+    monkeypatch.setenv('MMSSL_HASH_IN_NAME', 'warn')
+    with pytest.warns(UserWarning, match='abcdef01... expected by its name; read nevertheless'):
+        assert fetch(f'{server}/{bad}').is_file()
 
 
 def test_a_date_in_the_name_is_no_hash():
     assert download_path('https://x.org/net-20240101.pth').name.startswith('net-20240101_from_')
+    assert download_path('https://x.org/net-20241301.pth').name == 'net-20241301.pth'  # no such month
     assert download_path('https://x.org/net_8xb32-0676ba61.pth').name == 'net_8xb32-0676ba61.pth'
