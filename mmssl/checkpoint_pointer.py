@@ -44,3 +44,12 @@ def read_pointer(work_dir: str | Path) -> Path | None:
         if path.is_file():
             return path
     raise DataNotFoundError(f'{pointer} names {named}, which does not exist')
+
+
+def tell_newest(work_dir: str | Path) -> str:
+    """For the line of an error: which checkpoint is the newest, of a pointer that is damaged too that there is none."""
+    try:
+        path = read_pointer(work_dir)
+    except DataError:
+        path = None
+    return f'the last checkpoint is {path}' if path else 'there is no checkpoint yet'

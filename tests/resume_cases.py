@@ -11,11 +11,13 @@ from mmengine.hooks import Hook
 
 ROOT = Path(__file__).resolve().parents[1]
 TIMES = ('time', 'data_time', 'memory', 'eta')
-ITERATIONS, SAVED, KILLED = 6, 3, 5
+ITERATIONS, SAVED, KILLED = 4, 2, 4
 """Of the whole run; of the checkpoint that a killed one leaves; in which it is killed."""
-# Method to recipe, and what makes its batches and networks small.
+PRUNING = {'type': 'mmssl.LotteryTicketHook', 'sparsity': 0.5, 'scope': 'layer', 'modules': 'backbone'}
+# Method to recipe, and to options of it.
 METHODS = {
     'supervised': ('erfnet/erfnet_1xb8-600i_camvid-192x256.py', {}),
+    'lottery ticket': ('erfnet/erfnet_1xb8-600i_camvid-192x256.py', {'custom_hooks': [PRUNING]}),
     'rotation': ('pretext/rotation_erfnet_1xb16-600i_camvid-192x192.py', {}),
     'relative patch': ('pretext/relative-patch_erfnet_1xb16-600i_camvid-64x64.py', {}),
     'jigsaw': ('pretext/jigsaw_erfnet_1xb16-600i_camvid-64x64.py', {}),
@@ -54,11 +56,11 @@ class Killer(Hook):
 
 
 def short_config(method: str, work_dir: Path, workers: int, options: dict | None = None) -> Config:
-    """The recipe of a method: six iterations, a checkpoint after three, no validation."""
+    """The recipe of a method: four iterations, a checkpoint after two, no validation."""
     from mmssl.apis.config import load_config
 
-    recipe, small = METHODS[method]
-    cfg = load_config(str(ROOT / 'configs' / recipe), {'randomness.seed': 7} | small | (options or {}))
+    recipe, changes = METHODS[method]
+    cfg = load_config(str(ROOT / 'configs' / recipe), {'randomness.seed': 7} | changes | (options or {}))
     cfg.work_dir = str(work_dir)
     cfg.train_cfg.max_iters = ITERATIONS
     cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
@@ -66,7 +68,7 @@ def short_config(method: str, work_dir: Path, workers: int, options: dict | None
     cfg.train_dataloader.batch_size = 2
     cfg.train_dataloader.num_workers = workers
     cfg.train_dataloader.persistent_workers = workers > 0
-    cfg.default_hooks.logger.interval = 2
+    cfg.default_hooks.logger.interval = 1
     cfg.default_hooks.checkpoint.update(interval=SAVED, max_keep_ckpts=-1, save_best=None)
     return cfg
 

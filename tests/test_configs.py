@@ -199,6 +199,8 @@ def test_hooks_and_metrics_resolve(path):
     SegLocalVisualizer.get_instance('configs')  # a hook of mmseg asks for the current one
     for hook in [*cfg.get('custom_hooks', []), *cfg.default_hooks.values()]:
         HOOKS.build(hook)
+    always = {f'mmssl.{name}Hook' for name in ('AtomicCheckpoint', 'Preemption', 'NonFiniteLoss')}
+    assert always <= {hook.type for hook in cfg.default_hooks.values()}
     if cfg.val_evaluator:
         METRICS.build({**cfg.val_evaluator, **({'ann_file': None} if 'ann_file' in cfg.val_evaluator else {})})
         assert LOOPS.get(cfg.val_cfg.type), cfg.val_cfg.type

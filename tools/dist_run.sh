@@ -49,7 +49,10 @@ else
         --master-addr "${MASTER_ADDR:-127.0.0.1}" --master-port "${PORT:-29500}")
 fi
 
-VISIBLE=$("$PYTHON" -c 'import torch; print(torch.cuda.device_count())')
+# Also whether this torch lets the signals be chosen.
+FOUND=$("$PYTHON" -c 'import torch, torch.distributed.launcher as launcher
+print(torch.cuda.device_count(), hasattr(launcher.LaunchConfig, "signals_to_handle"))')
+read -r VISIBLE SIGNALS <<< "$FOUND"
 if ((VISIBLE == 0)); then
     # torchrun would set one thread for each process, which leaves cores idle.
     CORES=$("$PYTHON" -c 'import os; print(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())')
@@ -58,6 +61,11 @@ if ((VISIBLE == 0)); then
 elif ((VISIBLE < GPUS)); then
     echo "$NAME: GPUS: $GPUS found, at most $VISIBLE (the visible CUDA devices) expected" >&2
     exit 2
+fi
+
+# torchrun passes these on to the processes; SIGUSR1 is how Slurm can warn of the end of a job.
+if [[ $SIGNALS == True ]]; then
+    RENDEZVOUS+=(--signals-to-handle SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1)
 fi
 
 exec "$PYTHON" -m torch.distributed.run "${RENDEZVOUS[@]}" --nproc-per-node "$GPUS" \

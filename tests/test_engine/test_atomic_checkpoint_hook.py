@@ -1,6 +1,7 @@
 """Checkpoints by our hook: the same as mmengine's, and there at every moment."""
 
 import errno
+import io
 import shutil
 import signal
 import subprocess
@@ -20,9 +21,9 @@ from torch.utils.data import DataLoader
 from mmssl.atomic_file import atomic_file
 from mmssl.checkpoint_pointer import read_pointer, write_pointer
 from mmssl.compat import allow_mmengine_checkpoints
-from mmssl.engine.atomic_backend import AtomicLocalBackend
+from mmssl.engine import streamed_saving
 from mmssl.errors import DataError, DataNotFoundError
-from mmssl.tensor_file import read_state_dict
+from mmssl.tensor_file import read_state_dict, write_tensor_file
 
 SCORES = [1.0, 3.0, 2.0, 5.0]
 
@@ -98,18 +99,18 @@ def test_the_same_checkpoints_as_mmengines(tmp_path, keep):
 
 
 def test_an_old_checkpoint_is_there_until_the_new_one_is(tmp_path, monkeypatch):
-    seen, put = [], AtomicLocalBackend.put
+    seen = []
 
-    def watch(self, data, path):
+    def watch(content, path):
         for moment in ('before', 'after'):
             if moment == 'after':
-                put(self, data, path)
+                write_tensor_file(content, path)
             newest = read_pointer(tmp_path / 'run')
             seen.append((moment, sorted(files(tmp_path / 'run')), newest and newest.name))
             if newest:
                 read_state_dict(newest, 'newest')
 
-    monkeypatch.setattr(AtomicLocalBackend, 'put', watch)
+    monkeypatch.setattr(streamed_saving, 'write_tensor_file', watch)
     runner(tmp_path / 'run', max_keep_ckpts=1, save_best='score', rule='greater').train()
     # Iteration 4 is better than 2: its checkpoint is written twice, the second time with the name of the best one.
     best = ['best_score_iter_2.pth', 'iter_4.pth']
@@ -122,16 +123,18 @@ def test_an_old_checkpoint_is_there_until_the_new_one_is(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize('best', [None, 'score'])
 def test_a_full_disk_loses_nothing(tmp_path, monkeypatch, best):
-    written, write_bytes = [], Path.write_bytes
+    written, save = [], torch.save
 
-    def fill(path, data):
-        written.append(path)
-        if len(written) == 6:
-            write_bytes(path, data[: len(data) // 2])
+    def fill(content, file):
+        written.append(file.name)
+        if len(written) == 3:
+            data = io.BytesIO()
+            save(content, data)
+            file.write(data.getvalue()[: len(data.getvalue()) // 2])
             raise OSError(errno.ENOSPC, 'No space left on device')
-        return write_bytes(path, data)
+        save(content, file)
 
-    monkeypatch.setattr(Path, 'write_bytes', fill)
+    monkeypatch.setattr(torch, 'save', fill)
     with pytest.raises(DataError, match='cannot be written, .*No space left on device; the last one is .*iter_'):
         runner(tmp_path / 'run', max_keep_ckpts=1, save_best=best, rule='greater' if best else None).train()
     monkeypatch.undo()
@@ -170,15 +173,13 @@ def test_what_killed_runs_left_is_removed(tmp_path):
 SAVING = """
 import sys, torch
 from mmssl.checkpoint_pointer import write_pointer
-from mmssl.engine.atomic_backend import AtomicLocalBackend
-import io, itertools
-folder, backend = sys.argv[1], AtomicLocalBackend()
+from mmssl.tensor_file import write_tensor_file
+import itertools
+folder = sys.argv[1]
 print('ready', flush=True)
 for number in itertools.count():
-    file = io.BytesIO()
-    torch.save({'state_dict': {'weight': torch.full((500_000,), float(number))}}, file)
     path = f'{folder}/iter_{number % 3}.pth'
-    backend.put(file.getvalue(), path)
+    write_tensor_file({'state_dict': {'weight': torch.full((500_000,), float(number))}}, path)
     write_pointer(folder, path)
 """
 

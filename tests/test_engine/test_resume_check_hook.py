@@ -48,12 +48,25 @@ class ListedItems(BaseDataset):
         return {'inputs': torch.randn(3) + index}
 
 
-def runner(work_dir, loop=ITER, length=6, interval=3, resume=None, allowed=(), batch_size=2, seed=4, **data) -> Runner:
+def runner(
+    work_dir,
+    loop=ITER,
+    length=6,
+    interval=3,
+    resume=None,
+    allowed=(),
+    batch_size=2,
+    seed=4,
+    keep=-1,
+    model='LinearNet',
+    **data,
+) -> Runner:
+    """A training in which all is drawn: samples, their values, and what the model drops."""
     by_epoch = loop == EPOCH
     limit = {'max_epochs': length} if by_epoch else {'max_iters': length}
     sampler = 'DefaultSampler' if by_epoch else 'mmssl.InfiniteSampler'
     return Runner(
-        model={'type': 'LinearNet', 'width': data.pop('width', 3)},
+        model={'type': model, 'width': data.pop('width', 3)},
         work_dir=str(work_dir),
         experiment_name=f'run-{time.monotonic_ns()}',
         train_dataloader={
@@ -65,7 +78,12 @@ def runner(work_dir, loop=ITER, length=6, interval=3, resume=None, allowed=(), b
         train_cfg={'type': loop, **limit},
         optim_wrapper={'optimizer': {'type': 'SGD', 'lr': 0.01, 'momentum': 0.9}},
         default_hooks={
-            'checkpoint': {'type': 'mmssl.AtomicCheckpointHook', 'interval': interval, 'by_epoch': by_epoch},
+            'checkpoint': {
+                'type': 'mmssl.AtomicCheckpointHook',
+                'interval': interval,
+                'by_epoch': by_epoch,
+                'max_keep_ckpts': keep,
+            },
             'resume_check': {'type': 'mmssl.ResumeCheckHook', 'allowed': allowed},
         },
         randomness={'seed': seed},

@@ -1,13 +1,17 @@
-"""Command lines that the shell scripts make; what runs behind them is tested in test_apis/test_cpu_distributed.py."""
+"""Command lines that the shell scripts make, and how they end when a process of theirs fails or gets a signal."""
 
 import os
+import signal
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+from interrupted_cases import until
 
 RECORD = """#!/usr/bin/env bash
 if [[ $1 == -c ]]; then
-    [[ $2 == *torch* ]] && echo "${FAKE_GPUS}" || echo 8
+    [[ $2 == *torch* ]] && echo "${FAKE_GPUS} ${FAKE_SIGNALS:-False}" || echo 8
     exit
 fi
 printf '%s\\n' "$@" > "$RECORD"
@@ -70,6 +74,12 @@ def test_chosen_port_on_one_node(run):
     assert words[words.index('--master-port') + 1] == '2345'
     assert words[words.index('--master-addr') + 1] == '127.0.0.1'
     assert '--rdzv-endpoint' not in words
+
+
+def test_signals_that_torchrun_passes_on(run):
+    _, words, _ = run('dist_train.sh', 'c.py', '1', FAKE_SIGNALS='True')
+    assert words[words.index('--signals-to-handle') + 1] == 'SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1'
+    assert '--signals-to-handle' not in run('dist_train.sh', 'c.py', '1')[1]  # a torch without it
 
 
 def test_exit_code_is_passed_on(run):
@@ -137,3 +147,40 @@ def test_slurm_without_gpus_and_with_few(run, repository):
     assert words[words.index('-u') + 1 :] == [f'{repository}/tools/test.py', 'c.py', 'w.pth', '--launcher', 'slurm']
     _, words, _ = run('slurm_train.sh', 'part', 'job', 'c.py', 'w', GPUS='2')
     assert {'--gres=gpu:2', '--ntasks-per-node=2', '--ntasks=2'} <= set(words)
+
+
+TRAIN = """
+import os, sys
+from pathlib import Path
+sys.path.insert(0, os.environ['TESTS'])
+import interrupted_cases
+fault = {'what': 'error', 'at': 3, 'rank': 1} if sys.argv[1] == 'fail' else None
+interrupted_cases.train(Path(sys.argv[1]), {'seconds': 0.2, 'fault': fault})
+"""
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize('what', ['fail', 'SIGTERM', 'SIGUSR1'])
+def test_torchrun_ends_all(tmp_path, repository, what, fault_number, count_faults):
+    """A training of two processes by the script itself, in which one fails, or that gets a signal."""
+    if not fault_number(0, 1):
+        pytest.skip('part of the fault suite: pass --faults')
+    (tmp_path / 'train.py').write_text(TRAIN)
+    script = os.path.relpath(tmp_path / 'train.py', repository / 'tools')
+    clean = {'PYTHON': sys.executable, 'TESTS': str(repository / 'tests'), 'CUDA_VISIBLE_DEVICES': ''}
+    with (tmp_path / 'log').open('w') as log:
+        command = ['bash', str(repository / 'tools/dist_run.sh'), script, '1', 'usage', what, '2']
+        process = subprocess.Popen(command, env=os.environ | clean, cwd=tmp_path, stdout=log, stderr=log)
+    printed = lambda: Path(tmp_path / 'log').read_text()  # noqa: E731
+    if what != 'fail':
+        until(lambda: '[1/6]' in printed() or process.poll() is not None, [], seconds=120)
+        process.send_signal(getattr(signal, what))
+    assert process.wait(timeout=120) == 1
+    if what == 'fail':
+        assert 'error: point of rank 1: damaged' in printed()
+        assert not (tmp_path / what / 'last_checkpoint').exists()
+    else:
+        newest = (tmp_path / what / 'last_checkpoint').read_text()
+        (line,) = [line for line in printed().splitlines() if line.startswith(what)]
+        assert line.endswith(f'{what}/{newest} is written; the same command with --resume goes on'), line
+    count_faults('failing ranks' if what == 'fail' else 'preemption signals', 1, 1)

@@ -11,4 +11,6 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='mmssl.AtomicCheckpointHook', by_epoch=True, interval=10, max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    resume_check=dict(type='mmssl.ResumeCheckHook'))
+    resume_check=dict(type='mmssl.ResumeCheckHook'),
+    preemption=dict(type='mmssl.PreemptionHook'),
+    non_finite_loss=dict(type='mmssl.NonFiniteLossHook'))

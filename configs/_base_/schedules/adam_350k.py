@@ -14,4 +14,6 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='mmssl.AtomicCheckpointHook', by_epoch=False, interval=10000, max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    resume_check=dict(type='mmssl.ResumeCheckHook'))
+    resume_check=dict(type='mmssl.ResumeCheckHook'),
+    preemption=dict(type='mmssl.PreemptionHook'),
+    non_finite_loss=dict(type='mmssl.NonFiniteLossHook'))
