@@ -17,7 +17,10 @@ PRUNING = {'type': 'mmssl.LotteryTicketHook', 'sparsity': 0.5, 'scope': 'layer',
 # Method to recipe, and to options of it.
 METHODS = {
     'supervised': ('erfnet/erfnet_1xb8-600i_camvid-192x256.py', {}),
-    'lottery ticket': ('erfnet/erfnet_1xb8-600i_camvid-192x256.py', {'custom_hooks': [PRUNING]}),
+    'lottery ticket': (
+        'erfnet/erfnet_1xb8-600i_camvid-192x256.py',
+        {'custom_hooks': [{'type': 'mmssl.ClassWeightHook'}, PRUNING]},
+    ),
     'rotation': ('pretext/rotation_erfnet_1xb16-600i_camvid-192x192.py', {}),
     'relative patch': ('pretext/relative-patch_erfnet_1xb16-600i_camvid-64x64.py', {}),
     'jigsaw': ('pretext/jigsaw_erfnet_1xb16-600i_camvid-64x64.py', {}),

@@ -9,7 +9,9 @@ import subprocess
 
 from mmengine.config import Config
 from mmengine.logging import print_log
-from torch import distributed
+from mmengine.model import MMDistributedDataParallel, revert_sync_batchnorm
+from mmengine.registry import MODEL_WRAPPERS
+from torch import distributed, nn
 
 from mmssl.apis.sync_norm import sync_norm_to_norm
 
@@ -19,6 +21,19 @@ RANK_VARIABLES = {
     'slurm': ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID'),
     'mpi': ('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE', 'OMPI_COMM_WORLD_LOCAL_RANK'),
 }
+
+
+@MODEL_WRAPPERS.register_module(force=True)
+class CPUDistributedDataParallel(MMDistributedDataParallel):
+    """mmengine's wrapper, also for models with SyncBN that stands in no config: mmpretrain's ``NonLinearNeck`` has it.
+
+    Args:
+        module: the model; its SyncBN becomes BN.
+        kwargs: as of ``MMDistributedDataParallel``.
+    """
+
+    def __init__(self, module: nn.Module, **kwargs) -> None:
+        super().__init__(module=revert_sync_batchnorm(module), **kwargs)
 
 
 def prepare_cpu_distributed(cfg: Config) -> Config:
@@ -53,7 +68,7 @@ def prepare_cpu_distributed(cfg: Config) -> Config:
     wrapper = cfg.get('model_wrapper_cfg') or {}
     # The Runner reads find_unused_parameters only where no wrapper is configured; broadcast_buffers is its default.
     defaults = {'broadcast_buffers': False, 'find_unused_parameters': cfg.get('find_unused_parameters', False)}
-    cfg.model_wrapper_cfg = {'type': 'MMDistributedDataParallel', **defaults, **wrapper, 'device_ids': None}
+    cfg.model_wrapper_cfg = {'type': CPUDistributedDataParallel.__name__, **defaults, **wrapper, 'device_ids': None}
     cfg.model, replaced = sync_norm_to_norm(cfg.model)
     if cfg.get('sync_bn') is not None:
         cfg.sync_bn = None

@@ -73,7 +73,7 @@ def is_statistic(name: str) -> bool:
 
 def test_the_runner_wrapped_the_model_and_the_ranks_saw_other_images(ranks):
     first, second = ranks
-    assert first['wrapper'] == second['wrapper'] == 'MMDistributedDataParallel'
+    assert first['wrapper'] == second['wrapper'] == 'CPUDistributedDataParallel'
     assert all(one['loss'] != other['loss'] for one, other in zip(first['losses'], second['losses'], strict=True))
     assert [len(rank['masks']) for rank in ranks] == [ITERATIONS - BURN_IN] * 2
     for one, other in zip(first['images'], second['images'], strict=True):

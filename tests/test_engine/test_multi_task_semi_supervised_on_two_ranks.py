@@ -57,7 +57,7 @@ def is_statistic(name: str) -> bool:
 @pytest.mark.parametrize('mode', ['joint', 'sequential'])
 def test_student_and_teacher_are_the_same_on_both_ranks(ranks, mode):
     one, other = (rank[mode] for rank in ranks)
-    assert one['wrapper'] == other['wrapper'] == 'MMDistributedDataParallel'
+    assert one['wrapper'] == other['wrapper'] == 'CPUDistributedDataParallel'
     for mine, theirs in zip(one['losses'], other['losses'], strict=True):
         for name in ('segmentation', 'colour', 'rotation'):  # of other images
             assert mine[f'{name}.unweighted'] != theirs[f'{name}.unweighted']
