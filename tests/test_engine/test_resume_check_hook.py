@@ -1,19 +1,25 @@
 """What changed since a checkpoint was written is told, on every rank, before anything is taken over."""
 
+import os
 import time
 
 import pytest
 import torch
+from forked_runs import run_ranks
 from mmengine.dataset import BaseDataset
 from mmengine.model import BaseModel
 from mmengine.registry import DATASETS, MODELS
 from mmengine.runner import Runner
 from torch import nn
 
+from mmssl.apis.cpu_distributed import CPUDistributedDataParallel  # noqa: F401, registered by it
+from mmssl.apis.failing_ranks import end_at_once
+from mmssl.apis.one_line_errors import one_line_errors
 from mmssl.engine.run_record import RECORD
 from mmssl.errors import DataError
 from mmssl.tensor_file import read_tensor_file
 
+ON_RANKS = {'type': 'CPUDistributedDataParallel', 'device_ids': None}
 ITER, EPOCH = 'mmssl.ResumableIterBasedTrainLoop', 'mmssl.ResumableEpochBasedTrainLoop'
 
 
@@ -59,6 +65,7 @@ def runner(
     seed=4,
     keep=-1,
     model='LinearNet',
+    launcher='none',
     **data,
 ) -> Runner:
     """A training in which all is drawn: samples, their values, and what the model drops."""
@@ -87,6 +94,10 @@ def runner(
             'resume_check': {'type': 'mmssl.ResumeCheckHook', 'allowed': allowed},
         },
         randomness={'seed': seed},
+        launcher=launcher,
+        cfg={}
+        if launcher == 'none'
+        else {'model_wrapper_cfg': {'type': 'CPUDistributedDataParallel', 'device_ids': None}},
         load_from=None if resume is None else str(resume),
         resume=resume is not None,
     )
@@ -142,6 +153,24 @@ def test_a_change_is_an_error_unless_it_is_allowed(tmp_path, checkpoint, changed
     assert len(names) == 1
     runner(tmp_path, resume=checkpoint, allowed=names, **changed).train()
     assert (tmp_path / 'iter_6.pth').is_file()
+
+
+def resume_on_ranks(work_dir: str, checkpoint: str, allowed: tuple) -> None:
+    torch.distributed.init_process_group('gloo')
+    with one_line_errors(DataError), end_at_once(True):
+        runner(work_dir, resume=checkpoint, allowed=allowed, launcher='pytorch').train()
+    os._exit(0)  # threads of the group abort an interpreter that ends beside them now and then
+
+
+@pytest.mark.parametrize('allowed', [(), ('world_size',)])
+def test_another_number_of_processes_is_an_error_on_each(tmp_path, checkpoint, allowed):
+    log = tmp_path / 'log'
+    codes = run_ranks(resume_on_ranks, str(tmp_path / 'run'), str(checkpoint), allowed, log=log)
+    printed = [(tmp_path / f'log.{rank}').read_text() for rank in (0, 1)]
+    assert codes == ([0, 0] if allowed else [1, 1]), printed
+    for text in printed:
+        told = 'iter_3.pth: processes (1 then, 2 now) changed since it was written; --allow-changes world_size' in text
+        assert told is not bool(allowed), text
 
 
 def test_another_model_is_an_error(tmp_path, checkpoint):
