@@ -14,9 +14,9 @@ from mmengine.runner import Runner
 from mmssl.apis.config import ConfigError, default_work_dir, load_config
 from mmssl.apis.data_folders import check_data_folders
 from mmssl.apis.launch import prepare_launch
-from mmssl.apis.listed_images import check_listed_images
 from mmssl.apis.metrics_file import write_metrics
 from mmssl.apis.one_line_errors import BUILD_ERRORS, one_line_errors
+from mmssl.apis.start_audit import audit_settings, audit_start, check_annotation_files
 
 
 def parse_args() -> argparse.Namespace:
@@ -61,9 +61,11 @@ def main() -> None:
         if args.out:
             save_masks(cfg, args.out)
         check_data_folders(cfg, ('test',))
+        check_annotation_files(cfg, ('test',))
+        settings = audit_settings(cfg)
         prepare_launch(cfg)
         runner = Runner.from_cfg(cfg)
-        check_listed_images(runner.test_loop.dataloader.dataset, 'test_dataloader')
+        audit_start({'test_dataloader': runner.test_loop.dataloader.dataset}, settings)
     with one_line_errors():
         metrics = runner.test()
     if is_main_process():

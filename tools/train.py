@@ -13,10 +13,11 @@ from mmengine.runner import Runner
 
 from mmssl.apis.config import ConfigError, default_work_dir, load_config
 from mmssl.apis.data_folders import check_data_folders
+from mmssl.apis.failing_ranks import LostRankError, end_at_once, training_failures
 from mmssl.apis.launch import prepare_launch
-from mmssl.apis.listed_images import check_listed_images
 from mmssl.apis.one_line_errors import BUILD_ERRORS, one_line_errors
 from mmssl.apis.resuming import find_resume_checkpoint
+from mmssl.apis.start_audit import audit_settings, audit_start, check_annotation_files
 from mmssl.engine.run_record import COMPARED
 
 
@@ -69,9 +70,8 @@ def allow_changes(cfg: Config, args: argparse.Namespace) -> None:
     hook.allowed = args.allow_changes
 
 
-def main() -> None:
+def train(args: argparse.Namespace) -> None:
     """Build the runner and train."""
-    args = parse_args()
     with one_line_errors(*BUILD_ERRORS):
         cfg = load_config(args.config, args.cfg_options)
         cfg.launcher = args.launcher
@@ -87,14 +87,24 @@ def main() -> None:
             else:
                 cfg.resume, cfg.load_from = True, checkpoint
         check_data_folders(cfg, ('train', 'val'))
+        check_annotation_files(cfg, ('train', 'val'))
+        settings = audit_settings(cfg)
         prepare_launch(cfg)
         runner = Runner.from_cfg(cfg)
         # The runner builds its loops late; here a mistake in a dataset is still told in one line.
-        check_listed_images(runner.train_loop.dataloader.dataset, 'train_dataloader')
+        datasets = {'train_dataloader': runner.train_loop.dataloader.dataset}
         if cfg.get('val_cfg'):
-            check_listed_images(runner.val_loop.dataloader.dataset, 'val_dataloader')
-    with one_line_errors():
+            datasets['val_dataloader'] = runner.val_loop.dataloader.dataset
+        audit_start(datasets, settings)
+    with one_line_errors(LostRankError), training_failures(runner.work_dir, runner.rank):
         runner.train()
+
+
+def main() -> None:
+    """Train, and end all processes of the run when one fails."""
+    args = parse_args()
+    with end_at_once(args.launcher != 'none'):
+        train(args)
 
 
 if __name__ == '__main__':

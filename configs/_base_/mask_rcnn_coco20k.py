@@ -54,7 +54,9 @@ train_cfg = dict(_delete_=True, type='mmssl.ResumableIterBasedTrainLoop', max_it
 default_hooks = dict(
     logger=dict(interval=50, log_metric_by_epoch=False),
     checkpoint=dict(type='mmssl.AtomicCheckpointHook', by_epoch=False, interval=5000, max_keep_ckpts=3),
-    resume_check=dict(type='mmssl.ResumeCheckHook'))
+    resume_check=dict(type='mmssl.ResumeCheckHook'),
+    preemption=dict(type='mmssl.PreemptionHook'),
+    non_finite_loss=dict(type='mmssl.NonFiniteLossHook'))
 # Losses and rates are logged as means of 50 iterations.
 log_processor = dict(
     by_epoch=False, window_size=50, mean_pattern='.*(loss|time|data_time|grad_norm|fast_rcnn|mask_rcnn).*')

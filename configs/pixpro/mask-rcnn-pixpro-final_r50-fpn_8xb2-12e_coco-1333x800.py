@@ -8,6 +8,12 @@ model = dict(
     neck=dict(norm_cfg=norm_cfg),
     roi_head=dict(
         bbox_head=dict(type='Shared4Conv1FCBBoxHead', norm_cfg=norm_cfg), mask_head=dict(norm_cfg=norm_cfg)))
+# mmdet's, but for the loading: a bad image is told in one line
+train_pipeline = [dict(type='mmssl.LoadImage')] + _base_.train_pipeline[1:]
+test_pipeline = [dict(type='mmssl.LoadImage')] + _base_.test_pipeline[1:]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 rule = dict(
     source='work_dirs/pixpro-final_r50_4xb16-100e_in1k-224x224', modules='backbone', source_modules='student.backbone')
 custom_hooks = [dict(type='mmssl.WeightTransferHook', rules=[rule])]

@@ -9,6 +9,8 @@ from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.hub import get_config
 
+from mmssl.errors import one_line
+
 # What mmengine's Runner.from_cfg and the hosts' tools read.
 # fmt: off
 TOP_LEVEL_KEYS = frozenset((
@@ -17,8 +19,16 @@ TOP_LEVEL_KEYS = frozenset((
     'custom_hooks', 'data_preprocessor', 'load_from', 'resume', 'launcher', 'env_cfg', 'log_processor', 'log_level',
     'visualizer', 'vis_backends', 'default_scope', 'randomness', 'experiment_name', 'runner_type', 'custom_imports',
     'compile', 'activation_checkpointing', 'efficient_conv_bn_eval', 'tta_model',
+    'start_audit',  # of mmssl: see mmssl/apis/start_audit.py
 ))
+SETTINGS = (
+    'model', 'data_preprocessor', 'train_dataloader', 'val_dataloader', 'test_dataloader', 'train_cfg', 'val_cfg',
+    'test_cfg', 'optim_wrapper', 'auto_scale_lr', 'default_hooks', 'env_cfg', 'log_processor', 'visualizer',
+    'randomness', 'custom_imports', 'start_audit',
+)
+LISTS = ('val_evaluator', 'test_evaluator', 'param_scheduler', 'custom_hooks', 'vis_backends')
 # fmt: on
+TEXTS = ('default_scope', 'work_dir', 'load_from', 'launcher', 'experiment_name', 'runner_type')
 
 
 class ConfigError(ValueError):
@@ -41,6 +51,35 @@ def check_top_level_keys(keys: Iterable[str], source: str) -> None:
         near = difflib.get_close_matches(key, TOP_LEVEL_KEYS - {key}, n=1, cutoff=0.88)
         if near and key not in TOP_LEVEL_KEYS:
             raise ConfigError(f'{source}: unknown config key {key!r}, did you mean {near[0]!r}?')
+
+
+def check_key_types(cfg: Config, source: str) -> None:
+    """Find keys of another type than what mmengine reads; it fails on them later, without their name.
+
+    Args:
+        cfg: a configuration.
+        source: where it stands, for the message.
+
+    Raises:
+        ConfigError: naming the key, its value and what was expected.
+    """
+    expected = dict.fromkeys(SETTINGS, ((dict,), 'a dict'))
+    expected |= dict.fromkeys(LISTS, ((dict, list, tuple), 'a dict or a list of dicts'))
+    expected |= dict.fromkeys(TEXTS, ((str,), 'a text'))
+    for key, (types, told) in expected.items():
+        value = cfg.get(key)
+        parts = value if key in LISTS and isinstance(value, (list, tuple)) else []
+        if value is not None and (not isinstance(value, types) or not all(isinstance(part, dict) for part in parts)):
+            raise ConfigError(f'{source}: {key} is {_short(value)}; expected {told}')
+    for key in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        loader = cfg.get(key)
+        if loader and not isinstance(loader.get('dataset'), dict):
+            raise ConfigError(f'{source}: {key}.dataset is {_short(loader.get("dataset"))}; expected a dict')
+
+
+def _short(value) -> str:
+    text = ' '.join(repr(value).split())
+    return text if len(text) <= 60 else f'{text[:57]}...'
 
 
 def check_options(cfg: Config, options: dict) -> None:
@@ -83,7 +122,8 @@ def load_config(path: str, options: dict | None = None) -> Config:
 
     Raises:
         FileNotFoundError: when the file does not exist.
-        ConfigError: on a syntax error, and on an unknown key in the file or in the options.
+        ConfigError: on a syntax error, a line that fails, an unknown key in the file or in the options, and a key of
+            another type than mmengine reads.
     """
     package, _, name = path.rpartition('::')
     if package == 'mmssl':
@@ -100,10 +140,16 @@ def load_config(path: str, options: dict | None = None) -> Config:
         cfg = Config.fromfile(file) if file else get_config(path)
     except SyntaxError as error:
         raise ConfigError(f'{path}: line {error.lineno}: {error.msg}') from None
+    except Exception as error:  # a config is code, and whatever it raises is told with its name
+        raise ConfigError(f'{path}: {type(error).__name__}: {one_line(error)}') from None
     check_top_level_keys(cfg.keys(), path)
     if options:
         check_options(cfg, options)
-        cfg.merge_from_dict(options)
+        try:
+            cfg.merge_from_dict(options)
+        except (TypeError, KeyError, IndexError, AssertionError, ValueError) as error:
+            raise ConfigError(f'{path}: --cfg-options {" ".join(options)}: {one_line(error)}') from None
+    check_key_types(cfg, path)
     return cfg
 
 

@@ -7,6 +7,7 @@ from mmssl.datasets.multi_task import MultiTaskSegDataset
 from mmssl.datasets.multi_task_sampler import MultiTaskInfiniteSampler
 from mmssl.datasets.paired import PairedDataset
 from mmssl.datasets.paired_sampler import PairedInfiniteSampler
+from mmssl.datasets.skip_broken import SkipBrokenImages
 from mmssl.datasets.street_scenes import StreetScenesDataset
 from mmssl.datasets.synthia import SynthiaDataset
 from mmssl.datasets.unlabeled import UnlabeledDataset
@@ -21,6 +22,7 @@ __all__ = [
     'MultiTaskInfiniteSampler',
     'PairedDataset',
     'PairedInfiniteSampler',
+    'SkipBrokenImages',
     'StreetScenesDataset',
     'SynthiaDataset',
     'UnlabeledDataset',

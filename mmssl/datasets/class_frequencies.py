@@ -13,15 +13,16 @@ from mmengine.dist import broadcast_object_list, is_main_process
 from tqdm import tqdm
 
 from mmssl.atomic_file import atomic_file
+from mmssl.datasets.skip_broken import SkipBrokenImages
 
 THREADS = 4  # OpenCV decodes masks outside the interpreter lock
 
 
 def base_datasets(dataset) -> list:
-    """The datasets with masks inside mmengine's wrappers, each as often as it is named."""
+    """The datasets with masks inside mmengine's wrappers and ``SkipBrokenImages``, each as often as it is named."""
     if isinstance(dataset, ConcatDataset):
         return [base for part in dataset.datasets for base in base_datasets(part)]
-    if isinstance(dataset, (RepeatDataset, ClassBalancedDataset)):
+    if isinstance(dataset, (RepeatDataset, ClassBalancedDataset, SkipBrokenImages)):
         return base_datasets(dataset.dataset)
     return [dataset]
 

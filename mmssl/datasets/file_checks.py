@@ -40,6 +40,18 @@ def file_damage(data: bytes) -> str | None:
     return None
 
 
+def png_layout(data: bytes) -> tuple[int, int] | None:
+    """Bits a channel and colour type (0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGB and alpha) of a PNG.
+
+    Args:
+        data (bytes): The file, or its beginning.
+
+    Returns:
+        tuple[int, int] | None: The two numbers of its header, or None for another file.
+    """
+    return (data[24], data[25]) if data.startswith(_PNG) and len(data) > 25 else None
+
+
 def _png_damage(data: bytes) -> str | None:
     position, view = len(_PNG), memoryview(data)
     while position + 12 <= len(data):

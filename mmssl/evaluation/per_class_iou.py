@@ -50,7 +50,8 @@ class PerClassIoUMetric(IoUMetric):
 
     Args:
         class_subsets: means over some of the classes beside ``mIoU``, for example ``{'mIoU16': [names], ...}``, in
-            percent (:func:`subset_means`). Classes that occur nowhere are left out and named in the log.
+            percent (:func:`subset_means`). Classes that occur nowhere are left out of these and of ``mIoU``, and named
+            in the log.
         kwargs: as mmseg's ``IoUMetric``: ``iou_metrics``, ``ignore_index``, ``output_dir``, ...
 
     Raises:
@@ -117,10 +118,11 @@ class PerClassIoUMetric(IoUMetric):
                 name: {key: float(np.round(column[index] * 100, 2)) for key, column in values.items()}
                 for index, name in enumerate(self.dataset_meta['classes'])
             }
-            if self.class_subsets:
-                subset_values, absent = subset_means(
-                    values['IoU'] * 100, self.dataset_meta['classes'], self.class_subsets
-                )
+            if 'IoU' in values:
+                classes = self.dataset_meta['classes']
+                subsets = {'mIoU': classes, **self.class_subsets}
+                subset_values, absent = subset_means(values['IoU'] * 100, classes, subsets)
+                del subset_values['mIoU']  # mmseg's own, which may count absent classes as nan_to_num says
                 if absent:
                     names = '; '.join(f'{name}: {", ".join(members)}' for name, members in absent.items())
                     print_log(f'classes that occur nowhere, left out of the mean: {names}', logger='current')

@@ -139,6 +139,35 @@ def test_palette_masks_keep_their_ids(tmp_path):
     assert loaded.tolist() == ids.tolist()
 
 
+@pytest.mark.parametrize('bits', [1, 2, 4])
+def test_grey_masks_of_few_bits_keep_their_ids(tmp_path, bits):
+    """Decoders stretch them to 0..255, where the last id would be ignored."""
+    ids = np.arange(16, dtype=np.uint8).reshape(4, 4) % 2**bits
+    image, path = Image.fromarray(ids).convert('P'), tmp_path / 'm.png'
+    image.putdata(ids.ravel().tolist())
+    image.putpalette([0, 0, 0] * 2**bits)
+    image.save(path, bits=bits)
+    data = path.read_bytes()
+    # the palette taken out and the colour type made grey: what optimisers of PNG write
+    start = data.index(b'PLTE') - 4
+    data = data[:start] + data[start + 12 + int.from_bytes(data[start : start + 4], 'big') :]
+    header = b'IHDR' + data[16:25] + b'\0' + data[26:29]
+    path.write_bytes(data[:12] + header + zlib.crc32(header).to_bytes(4, 'big') + data[33:])
+    for backend in ('pillow', 'cv2'):
+        load = LoadSegAnnotations(num_classes=2**bits, imdecode_backend=backend)
+        assert load(seg_sample(path))['gt_seg_map'].tolist() == ids.tolist()
+
+
+def test_several_channels_of_16_bits(tmp_path):
+    """Pillow keeps their upper 8 bits, in which all ids are 0."""
+    path = tmp_path / 'm.png'
+    cv2.imwrite(str(path), np.full((4, 4, 3), 2, np.uint16))
+    for backend in ('pillow', 'cv2'):
+        assert error_of(LoadSegAnnotations(num_classes=3, imdecode_backend=backend), seg_sample(path)) == (
+            f'{path}: the mask has several channels of 16 bits; expected one channel that holds class ids'
+        )
+
+
 def test_bad_masks(tmp_path):
     load, path = LoadSegAnnotations(num_classes=3), tmp_path / 'm.png'
     assert error_of(load, seg_sample(path)) == f'{path}: the file does not exist'

@@ -64,7 +64,7 @@ def test_absent_classes_are_named_in_one_line(monkeypatch):
     lines = []
     monkeypatch.setattr('mmssl.evaluation.per_class_iou.print_log', lambda line, logger: lines.append(line))
     evaluate({'a': ['sky', 'train'], 'b': ['road'], 'c': ['train', 'wall']})
-    assert lines == ['classes that occur nowhere, left out of the mean: a: train; c: train']
+    assert lines == ['classes that occur nowhere, left out of the mean: mIoU: train; a: train; c: train']
 
 
 def test_without_subsets_the_keys_are_those_of_mmseg():

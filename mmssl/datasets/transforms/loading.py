@@ -1,16 +1,24 @@
 """Strict loading of images and masks: bad data stops with one line that names the file."""
 
+import struct
+
 import cv2
 import mmcv
 import mmengine.fileio as fileio
 import numpy as np
 from mmcv.transforms import BaseTransform, LoadImageFromFile
-from PIL import UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
-from mmssl.datasets.file_checks import file_damage
+from mmssl.datasets.file_checks import file_damage, png_layout
 from mmssl.datasets.label_checks import IGNORED, check_ids, check_same_size, id_table, mask_to_uint8
-from mmssl.errors import DataError, DataNotFoundError
+from mmssl.errors import BrokenImageError, DataError, DataNotFoundError
 from mmssl.registry import TRANSFORMS
+
+# What decoders raise on broken files; SyntaxError: Pillow, on a broken PNG.
+DECODER_ERRORS = (
+    *(OSError, SyntaxError, RuntimeError, ValueError, TypeError, LookupError, EOFError, OverflowError, MemoryError),
+    *(AttributeError, AssertionError, struct.error, cv2.error, Image.DecompressionBombError),
+)
 
 
 def read_bytes(path: str, backend_args: dict | None = None) -> bytes:
@@ -25,17 +33,17 @@ def read_bytes(path: str, backend_args: dict | None = None) -> bytes:
 
     Raises:
         DataNotFoundError: There is no such file.
-        DataError: It cannot be read, is empty, truncated or damaged.
+        BrokenImageError: It cannot be read, is empty, truncated or damaged.
     """
     try:
         data = fileio.get(path, backend_args=backend_args)
     except FileNotFoundError:
         raise DataNotFoundError(f'{path}: the file does not exist') from None
     except OSError as error:
-        raise DataError(f'{path}: the file cannot be read ({error.strerror or error})') from None
+        raise BrokenImageError(f'{path}: the file cannot be read ({error.strerror or error})') from None
     damage = file_damage(data)
     if damage:
-        raise DataError(f'{path}: {damage}')
+        raise BrokenImageError(f'{path}: {damage}')
     return data
 
 
@@ -52,18 +60,45 @@ def decode(data: bytes, path: str, flag: str, backend: str) -> np.ndarray:
         np.ndarray: (H, W) or (H, W, C).
 
     Raises:
-        DataError: The decoder does not understand the file.
+        BrokenImageError: The decoder does not understand the file.
     """
     try:
         image = mmcv.imfrombytes(data, flag=flag, backend=backend)
     except UnidentifiedImageError:
         image = None  # its text names the address of a buffer
-    except (OSError, SyntaxError, RuntimeError, cv2.error) as error:  # SyntaxError: Pillow, on a broken PNG
-        reason = ' '.join(str(error).split())
-        raise DataError(f'{path}: not a readable image ({len(data)} bytes, {backend}: {reason})') from None
-    if image is None:
-        raise DataError(f'{path}: not a readable image ({len(data)} bytes, {backend})')
+    except DECODER_ERRORS as error:
+        reason = ' '.join(str(error).split()) or type(error).__name__
+        raise BrokenImageError(f'{path}: not a readable image ({len(data)} bytes, {backend}: {reason})') from None
+    if image is None or not image.size:
+        raise BrokenImageError(f'{path}: not a readable image ({len(data)} bytes, {backend})')
     return image
+
+
+def decode_mask(data: bytes, path: str, backend: str) -> np.ndarray:
+    """Decode the file of a mask to the ids that it holds.
+
+    Decoders stretch a grey PNG of 1, 2 or 4 bits to 0..255, so that id 3 of 2 bits would be ignored; that is undone.
+    Of several channels of 16 bits Pillow keeps the upper 8 bits, in which all ids are 0; that is refused.
+
+    Args:
+        data (bytes): The file.
+        path (str): Its path, for the error.
+        backend (str): Decoder, as in :func:`mmcv.imfrombytes`.
+
+    Returns:
+        np.ndarray: (H, W) or (H, W, C), as :func:`~mmssl.datasets.label_checks.mask_to_uint8` takes it.
+
+    Raises:
+        BrokenImageError: The decoder does not understand the file.
+        DataError: It has several channels of 16 bits.
+    """
+    mask = decode(data, path, 'unchanged', backend)
+    depth, colour = png_layout(data) or (8, 0)
+    if depth == 16 and colour != 0:
+        raise DataError(f'{path}: the mask has several channels of 16 bits; expected one channel that holds class ids')
+    if depth < 8 and colour == 0 and mask.dtype == np.uint8:
+        mask = mask // np.uint8(255 // (2**depth - 1))
+    return mask
 
 
 @TRANSFORMS.register_module()
@@ -109,7 +144,7 @@ class LoadImage(LoadImageFromFile):
 
         Raises:
             DataNotFoundError: There is no such file.
-            DataError: The file is empty, truncated, damaged or not an image.
+            BrokenImageError: The file is empty, truncated, damaged or not an image.
         """
         path = results['img_path']
         image = decode(read_bytes(path, self.backend_args), path, self.color_type, self.imdecode_backend)
@@ -176,13 +211,14 @@ class LoadSegAnnotations(BaseTransform):
 
         Raises:
             DataNotFoundError: There is no such file, or the sample has no mask.
-            DataError: The mask cannot be read, is in colour, has ids outside the classes or another size.
+            BrokenImageError: The file cannot be read.
+            DataError: The mask is in colour, has ids outside the classes or another size.
         """
         path = results.get('seg_map_path')
         if path is None:
             raise DataNotFoundError(f'{results.get("img_path")}: the image has no mask; expected one to load')
         table, allowed, same = self._table(results)
-        mask = decode(read_bytes(path, self.backend_args), path, 'unchanged', self.imdecode_backend)
+        mask = decode_mask(read_bytes(path, self.backend_args), path, self.imdecode_backend)
         mask = mask_to_uint8(mask, path)
         if 'ori_shape' in results:
             check_same_size(mask.shape, results['ori_shape'][:2], path, results.get('img_path', ''))
