@@ -96,8 +96,8 @@ def test_ranks_fail_together_and_nothing_changes(ranks):
     assert errors['both'] == f'{root}/gone.pth: no such checkpoint file or work dir'
     assert errors['differing'].startswith(f'rank 1: {root}/node1.pth has sha256 ')
     assert errors['unused'] == (
-        'FreezeHook: CPUDistributedDataParallel has find_unused_parameters=False, static_graph=False, expected True and '
-        'False: set find_unused_parameters=True in the config'
+        'FreezeHook: CPUDistributedDataParallel has find_unused_parameters=False, static_graph=False, expected True '
+        'and False: set find_unused_parameters=True in the config'
     )
     assert first['untouched'] is second['untouched'] is True
 
