@@ -6,7 +6,7 @@ import pytest
 from forked_runs import run, run_ranks
 from resume_cases import ITERATIONS, METHODS, SAVED, differences, losses, train, trained
 
-QUICK = {'supervised', 'pixpro, momentum bn', 'classmix', 'joint training'}
+QUICK = {'supervised', 'pixpro, momentum bn', 'classmix'}
 WORLDS = {1: 'one process', 2: 'two gloo ranks'}
 
 
