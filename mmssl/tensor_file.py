@@ -12,6 +12,8 @@ from mmssl.errors import DataError, DataNotFoundError, one_line, printable
 from mmssl.hash_in_name import check_hash_in_name
 from mmssl.safetensors_file import SUFFIX, read_safetensors, safetensors_bytes
 
+ASKED = 'it asks for'
+
 
 class UnreadableError(DataError):
     """What is wrong with a file of tensors, without its name."""
@@ -66,7 +68,12 @@ def read_tensors(path: str | Path, map_location=None) -> object:
     if damage:
         raise UnreadableError(damage)
     allow_mmengine_checkpoints()
-    return _read_by(torch.load, path, map_location=map_location, weights_only=True)
+    try:
+        return _read_by(torch.load, path, map_location=map_location, weights_only=True)
+    except UnreadableError as error:
+        if _is_archive(path) or ASKED in str(error):
+            raise
+        raise UnreadableError('no archive of torch, nor a file of torch before 1.6') from None
 
 
 def read_tensor_file(path: str | Path, what: str, map_location='cpu') -> dict:
@@ -129,14 +136,18 @@ def archive_damage(path: str | Path) -> str | None:
         The damage; None for a whole archive, and for files that are none, such as those of torch before 1.6.
     """
     try:
-        with open(path, 'rb') as file:
-            if file.read(4) != b'PK\x03\x04':  # by which torch tells its formats apart
-                return None
+        if not _is_archive(path):
+            return None
         with zipfile.ZipFile(path) as archive:
             record = archive.testzip()
     except Exception as error:  # an entry with wrong bits may claim another compression, a password, a size
         return printable(one_line(error))[:200]
     return f'its record {printable(record)} has another checksum' if record else None
+
+
+def _is_archive(path: str | Path) -> bool:
+    with open(path, 'rb') as file:
+        return file.read(4) == b'PK\x03\x04'  # by which torch tells its formats apart
 
 
 def _save(content: dict, path: Path) -> None:
@@ -162,7 +173,7 @@ def _reason(error: Exception) -> str:
     text = printable(re.sub(r'\x1b\[\d*m', '', one_line(error)))
     asked = re.search(r'GLOBAL (\S+) (?:was not an allowed|whose module)', text)
     if asked:
-        return f'it asks for {asked[1]}, tensors and plain values expected; nothing of it was run'
+        return f'{ASKED} {asked[1]}, tensors and plain values expected; nothing of it was run'
     text = re.sub(
         r'\S*Weights only load failed\.|In PyTorch 2\.6.*?trusted source\.|Check the documentation.*', '', text
     )

@@ -1,10 +1,9 @@
 """Find the checkpoint that ``--resume`` means, and see whether it is whole."""
 
-import zipfile
 from pathlib import Path
 
 from mmssl.checkpoint_pointer import read_pointer
-from mmssl.errors import DataError, DataNotFoundError, one_line, printable
+from mmssl.errors import DataError, DataNotFoundError
 from mmssl.tensor_file import read_tensor_file
 
 
@@ -39,28 +38,14 @@ def find_resume_checkpoint(resume: str, work_dir: str) -> str | None:
 
 
 def find_damage(path: Path) -> str | None:
-    """What is wrong with a checkpoint file, or None: every byte of it is compared with the checksums in it.
+    """What is wrong with a checkpoint file, or None: every byte of an archive of torch is compared with its checksums.
 
-    ``torch.load`` does not look at them, and reads weights with bits that have flipped. What Python's archive reader
-    takes, it may refuse.
+    ``torch.load`` does not look at them, and reads weights with bits that have flipped.
     """
     try:
-        if not zipfile.is_zipfile(path):
-            return _damage_of_old_format(path)
-        with zipfile.ZipFile(path) as archive:
-            record = archive.testzip()
-        if record is None:
-            read_tensor_file(path, 'checkpoint')
-    except Exception as error:  # wrong bits in an entry may claim another compression, a password, a size
-        return printable(one_line(error)).removeprefix(f'checkpoint {path}: ')[:200]
-    return f'its record {printable(record)} has another checksum' if record else None
-
-
-def _damage_of_old_format(path: Path) -> str | None:
-    try:
         read_tensor_file(path, 'checkpoint')
-    except DataError:  # its text is torch's, which advises to trust the file
-        return 'no archive of torch, nor a file of torch before 1.6'
+    except DataError as error:
+        return str(error).removeprefix(f'checkpoint {path}: ').removeprefix('damaged or no such file: ')
     return None
 
 
