@@ -98,7 +98,12 @@ def _call(target: Callable, arguments: tuple, log: str, environment: dict[str, s
     for stream in (1, 2):
         os.dup2(output, stream)
     sys.stdout, sys.stderr = os.fdopen(1, 'w', buffering=1), os.fdopen(2, 'w', buffering=1)
+    import mmengine.config.config as texts
     import torch
 
     torch.set_num_threads(1)
+    texts.FormatCode = lambda text, **_: (
+        text,
+        True,
+    )  # its layout takes a second, nobody reads it
     target(*arguments)
