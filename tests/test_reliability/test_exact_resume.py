@@ -6,8 +6,15 @@ import pytest
 from forked_runs import run, run_ranks
 from resume_cases import ITERATIONS, METHODS, SAVED, differences, losses, train, trained
 
-QUICK = {'supervised', 'pixpro, momentum bn', 'classmix'}
 WORLDS = {1: 'one process', 2: 'two gloo ranks'}
+QUICK = [('supervised', 1), ('pixpro, momentum bn', 1), ('classmix', 1), ('classmix', 2)]
+
+
+def pytest_generate_tests(metafunc):
+    """A sample in the quick tests; every method, alone and on ranks, with --faults."""
+    full = metafunc.config.getoption('--faults')
+    cases = [(method, world) for method in METHODS for world in WORLDS] if full else QUICK
+    metafunc.parametrize(('method', 'world'), cases, ids=[f'{method}, {WORLDS[world]}' for method, world in cases])
 
 
 def finish(*arguments, log, world: int, **options) -> list[int]:
@@ -22,12 +29,8 @@ def _keywords(arguments: tuple, options: dict) -> None:
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize('world', WORLDS, ids=WORLDS.values())
-@pytest.mark.parametrize('method', METHODS)
 def test_resumed_is_uninterrupted(tmp_path, camvid_root, coco128_root, method, world, request, count_faults):
     full = request.config.getoption('--faults')
-    if not full and (method not in QUICK or (world == 2 and method != 'classmix')):
-        pytest.skip('part of the fault suite: pass --faults')
     whole, log = tmp_path / 'whole', tmp_path / 'log'
     printed = log if world == 1 else tmp_path / 'log.0'
     assert finish(method, whole, 0, log=log, world=world) == [0] * world, printed.read_text()
