@@ -39,9 +39,9 @@ def atomic_file(path: str | Path, *, durable: bool = False) -> Iterator[Path]:
         _flush(path.parent)
 
 
-def write_atomically(path: str | Path, data: bytes) -> None:
+def write_atomically(path: str | Path, data: bytes, *, durable: bool = False) -> None:
     """Write a small file by :func:`atomic_file`."""
-    with atomic_file(path) as partial:
+    with atomic_file(path, durable=durable) as partial:
         partial.write_bytes(data)
 
 

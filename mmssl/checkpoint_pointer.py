@@ -17,7 +17,7 @@ def write_pointer(work_dir: str | Path, checkpoint: str | Path) -> None:
         checkpoint: a file, which is there already.
     """
     path = os.path.relpath(Path(checkpoint).resolve(), Path(work_dir).resolve())
-    write_atomically(Path(work_dir) / POINTER, path.encode())
+    write_atomically(Path(work_dir) / POINTER, path.encode(), durable=True)
 
 
 def read_pointer(work_dir: str | Path) -> Path | None:
