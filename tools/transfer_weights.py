@@ -22,13 +22,14 @@ from mmssl import __version__
 from mmssl.apis.checkpoint_transfer import build_initialised_model, rule_from_options, transfer_hook_settings
 from mmssl.apis.config import load_config
 from mmssl.apis.one_line_errors import BUILD_ERRORS, one_line_errors
+from mmssl.download import fetch, is_address
 from mmssl.tensor_file import write_tensor_file
 from mmssl.transfer.apply import apply_transfer
 from mmssl.transfer.listing import checkpoint_listing
 from mmssl.transfer.plan import plan_transfer
 from mmssl.transfer.report import transfer_report
 from mmssl.transfer.rules import parse_rules, rule_sources
-from mmssl.transfer.sources import fetch, is_address, read_sources
+from mmssl.transfer.sources import read_sources
 from mmssl.transfer.targets import target_tensors
 
 RULE_HELP = (

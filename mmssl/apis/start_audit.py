@@ -15,7 +15,7 @@ from mmssl.apis.data_folders import dataset_configs
 from mmssl.apis.listed_images import check_listed_images
 from mmssl.datasets.audit import ERROR, WARNING, Finding, check_sample, coco_findings, path_findings, sample_check_of
 from mmssl.datasets.folder import FolderDataset
-from mmssl.datasets.plain_datasets import plain_datasets
+from mmssl.datasets.plain_datasets import inner_datasets, plain_datasets
 from mmssl.datasets.skip_broken import SkipBrokenImages
 from mmssl.datasets.unlabeled import UnlabeledDataset
 from mmssl.errors import DataError, DataNotFoundError
@@ -130,11 +130,8 @@ def _parts(dataset, may_skip: bool = False) -> Iterator[tuple[BaseDataset, bool]
     if isinstance(dataset, BaseDataset):
         yield dataset, may_skip
         return
-    sides = (getattr(dataset, 'sides', None) or {}).values()
-    inner = [getattr(dataset, name, None) for name in ('dataset', '_dataset', 'labeled', 'unlabeled')]
-    for part in [*inner, *(getattr(dataset, 'datasets', None) or []), *sides]:
-        if part is not None:
-            yield from _parts(part, may_skip or isinstance(dataset, SkipBrokenImages))
+    for part in inner_datasets(dataset):
+        yield from _parts(part, may_skip or isinstance(dataset, SkipBrokenImages))
 
 
 def _is_local(part: BaseDataset) -> bool:

@@ -17,8 +17,14 @@ def plain_datasets(dataset) -> Iterator[BaseDataset]:
     if isinstance(dataset, BaseDataset):
         yield dataset
         return
+    for part in inner_datasets(dataset):
+        yield from plain_datasets(part)
+
+
+def inner_datasets(dataset) -> list:
+    """What a wrapper wraps, a pair or several tasks join; empty for a plain dataset."""
+    if isinstance(dataset, BaseDataset):
+        return []
     inner = [getattr(dataset, name, None) for name in ('dataset', '_dataset', 'labeled', 'unlabeled')]
     inner += [*(getattr(dataset, 'datasets', None) or []), *(getattr(dataset, 'sides', None) or {}).values()]
-    for part in inner:
-        if part is not None:
-            yield from plain_datasets(part)
+    return [part for part in inner if part is not None]

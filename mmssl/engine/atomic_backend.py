@@ -1,11 +1,9 @@
-"""A place for checkpoints in which no file is ever half written."""
+"""A place for checkpoints from which an old file goes after the new one is there."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
 from mmengine.fileio import LocalBackend, register_backend
-
-from mmssl.atomic_file import atomic_file
 
 ATOMIC = 'mmssl.atomic'
 """Name of the backend, as ``backend_args=dict(backend=...)`` takes it."""
@@ -13,22 +11,13 @@ ATOMIC = 'mmssl.atomic'
 
 @register_backend(ATOMIC, force=True)
 class AtomicLocalBackend(LocalBackend):
-    """mmengine's backend for local files, which writes them whole and flushed to the disk, or not at all.
+    """mmengine's backend for local files; what is removed after :meth:`keep_removed` stays until :meth:`remove_kept`.
 
-    Files that are removed while :meth:`keep_removed` is on stay until :meth:`remove_kept`.
+    Checkpoints are written by :mod:`mmssl.engine.streamed_saving`.
     """
 
     def __init__(self) -> None:
         self._waiting: list[str] | None = None
-
-    def put(self, obj: bytes, filepath: str | Path) -> None:
-        """Write a file."""
-        with atomic_file(filepath, durable=True) as partial:
-            partial.write_bytes(obj)
-
-    def put_text(self, obj: str, filepath: str | Path, encoding: str = 'utf-8') -> None:
-        """Write a file of text."""
-        self.put(obj.encode(encoding), filepath)
 
     def remove(self, filepath: str | Path) -> None:
         """Remove a file, or note it for later."""

@@ -8,12 +8,10 @@ from pathlib import Path
 from torch import Tensor
 
 from mmssl.checkpoint_pointer import read_pointer
-from mmssl.download import download_path, fetch, is_address
+from mmssl.download import download_path, is_address
 from mmssl.errors import DataError, DataNotFoundError, printable
 from mmssl.hash_in_name import file_sha256
 from mmssl.tensor_file import UnreadableError, read_tensors
-
-__all__ = ['SourceCheckpoint', 'download_path', 'fetch', 'is_address', 'locate', 'read_checkpoint', 'read_sources']
 
 # Where training frameworks put the weights; a dict without these is a plain state dict.
 CONTAINERS = ('state_dict', 'model', 'model_state_dict')

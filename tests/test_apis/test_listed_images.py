@@ -7,9 +7,10 @@ import sys
 import pytest
 from mmengine.dataset import BaseDataset, ConcatDataset, RepeatDataset
 
-from mmssl.apis.listed_images import check_listed_images, plain_datasets
+from mmssl.apis.listed_images import check_listed_images
 from mmssl.datasets.multi_task import MultiTaskSegDataset
 from mmssl.datasets.paired import PairedDataset
+from mmssl.datasets.plain_datasets import plain_datasets
 from mmssl.errors import DataNotFoundError
 
 

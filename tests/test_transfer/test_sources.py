@@ -1,16 +1,14 @@
 """Reading checkpoints: every container, work dirs, addresses, damaged files."""
 
-import functools
 import hashlib
-import http.server
-import threading
 
 import pytest
 import torch
 from torch import nn
 
+from mmssl.download import download_path, fetch
 from mmssl.errors import DataError, DataNotFoundError
-from mmssl.transfer.sources import download_path, fetch, locate, read_checkpoint, read_sources
+from mmssl.transfer.sources import locate, read_checkpoint, read_sources
 
 STATE = {'backbone.conv.weight': torch.arange(4.0), 'backbone.bn.num_batches_tracked': torch.tensor(3)}
 
@@ -94,22 +92,6 @@ def test_a_file_named_in_two_ways_is_read_once(tmp_path):
     sources = read_sources([str(tmp_path), str(tmp_path / 'epoch_2.pth'), str(tmp_path)])
     first, second = sources.values()
     assert first is second
-
-
-@pytest.fixture
-def server(tmp_path):
-    """A web server of this process over ``tmp_path/www``."""
-    (tmp_path / 'www').mkdir()
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    handler = functools.partial(Quiet, directory=str(tmp_path / 'www'))
-    with http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler) as httpd:
-        threading.Thread(target=httpd.serve_forever, daemon=True).start()
-        yield f'http://127.0.0.1:{httpd.server_port}'
-        httpd.shutdown()
 
 
 def test_an_address_is_fetched_once(tmp_path, monkeypatch, server):

@@ -7,6 +7,7 @@ from mmengine.dist import all_gather_object, broadcast
 from mmengine.hooks import Hook
 from torch.distributed.fsdp import FullyShardedDataParallel
 
+from mmssl.download import fetch, is_address
 from mmssl.errors import DataError, one_line
 from mmssl.registry import HOOKS
 from mmssl.transfer.apply import apply_transfer
@@ -14,7 +15,7 @@ from mmssl.transfer.plan import plan_transfer
 from mmssl.transfer.report import missing_tensors, transfer_report
 from mmssl.transfer.rule_work import TransferEntry
 from mmssl.transfer.rules import parse_rules, rule_sources
-from mmssl.transfer.sources import SourceCheckpoint, fetch, is_address, read_sources
+from mmssl.transfer.sources import SourceCheckpoint, read_sources
 from mmssl.transfer.targets import target_tensors
 
 
