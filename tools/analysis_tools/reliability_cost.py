@@ -3,10 +3,11 @@
     python tools/analysis_tools/reliability_cost.py configs/erfnet/erfnet_1xb8-150i_streets-192x256.py
 
 The recipe is trained for some iterations in a folder of its own, with clocks at the seeding and at the hooks; then its
-checkpoint is written in turns by our hook's way, by torch.save and by mmengine's way.
+checkpoint is written in turns by our hook's way, by torch.save with and without waiting for the disk, and by mmengine.
 """
 
 import argparse
+import functools
 import statistics
 import tempfile
 from pathlib import Path
@@ -19,7 +20,7 @@ from tqdm import tqdm
 from mmssl.apis.config import ConfigError, load_config
 from mmssl.apis.launch import prepare_launch
 from mmssl.apis.one_line_errors import BUILD_ERRORS, one_line_errors
-from mmssl.apis.reliability_cost import time_saving, time_training
+from mmssl.apis.reliability_cost import noise_checkpoint, time_saving, time_training
 from mmssl.tensor_file import read_tensor_file
 
 
@@ -30,6 +31,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--iterations', type=int, default=60, help='timed iterations')
     parser.add_argument('--warmup', type=int, default=10, help='iterations before that')
     parser.add_argument('--saves', type=int, default=15, help='timed rounds of saving')
+    parser.add_argument('--megabytes', type=float, nargs='+', default=[], help='also write checkpoints of these sizes')
     parser.add_argument('--folder', help='on the disk to save to; default: the one for temporary files')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='override the config')
     args = parser.parse_args(argv)
@@ -58,7 +60,9 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
             clock = time_training(runner, args.warmup)
         content = read_tensor_file(Path(folder) / f'iter_{cfg.train_cfg.max_iters}.pth', 'checkpoint')
         size = (Path(folder) / f'iter_{cfg.train_cfg.max_iters}.pth').stat().st_size
-        ratios = time_saving(content, Path(folder), args.saves, lambda rounds: tqdm(rounds, desc='saving'))
+        contents = {size / 1e6: content} | {each: noise_checkpoint(each) for each in args.megabytes}
+        bar = functools.partial(tqdm, desc='saving')
+        ratios = {size: time_saving(each, Path(folder), args.saves, bar) for size, each in contents.items()}
     step = statistics.median(clock.steps)
     table = PrettyTable(['part', 'microseconds a step', 'share of a step'], align='r')
     table.align['part'] = 'l'
@@ -70,13 +74,14 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
     table.add_row(['all', f'{shares["all"] * step * 1e6:.0f}', f'{shares["all"]:.3%}'])
     print(f'{args.config}: a step takes {step * 1e3:.1f} ms, median of {len(clock.steps)}')
     print(table)
-    for name, ratio in ratios.items():
-        paired = ratio.paired_ratios
-        shares[f'saving / {name}'] = ratio.ratio_of_medians
-        print(
-            f'saving {size / 1e6:.1f} MB: {ratio.ratio_of_medians:.2f} times {name} '
-            f'(quartiles of the pairs {paired.lower:.2f} and {paired.upper:.2f})'
-        )
+    for size, compared in ratios.items():
+        for name, ratio in compared.items():
+            paired = ratio.paired_ratios
+            shares[f'saving {size:.1f} MB / {name}'] = ratio.ratio_of_medians
+            print(
+                f'saving {size:.1f} MB: {ratio.ratio_of_medians:.2f} times {name} '
+                f'(quartiles of the pairs {paired.lower:.2f} and {paired.upper:.2f})'
+            )
     return shares
 
 
