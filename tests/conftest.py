@@ -1,10 +1,14 @@
 """Fixtures that every test may use: real data, host scope, flags."""
 
+import functools
+import http.server
+import importlib.util
 import os
 import subprocess
 import sys
+import threading
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,10 +29,11 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
-    if config.getoption('--faults'):
-        others = [item for item in items if 'faults' not in item.keywords]
-        config.hook.pytest_deselected(items=others)
-        items[:] = [item for item in items if 'faults' in item.keywords]
+    def is_run(item) -> bool:
+        return 'faults' in item.keywords if config.getoption('--faults') else 'faults_in_full' not in item.keywords
+
+    config.hook.pytest_deselected(items=[item for item in items if not is_run(item)])
+    items[:] = [item for item in items if is_run(item)]
     if config.getoption('--runslow'):
         return
     skip = pytest.mark.skip(reason='takes more than a minute; pass --runslow')
@@ -110,6 +115,43 @@ def mmseg_scope():
     init_default_scope('mmseg')
     yield
     DefaultScope._instance_dict.clear()
+
+
+@pytest.fixture
+def run_tool(repository, tmp_path, monkeypatch, capsys) -> Callable[..., tuple[int, str, str]]:
+    """Call ``main()`` of a tool, named below ``tools/``, with a command line in ``tmp_path``; status and outputs."""
+
+    def run(tool: str, *arguments) -> tuple[int, str, str]:
+        spec = importlib.util.spec_from_file_location('tool', repository / 'tools' / tool)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, 'argv', [tool, *map(str, arguments)])
+        capsys.readouterr()
+        try:
+            module.main()
+            status = 0
+        except SystemExit as stop:
+            status = stop.code
+        return status, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def server(tmp_path) -> Iterator[str]:
+    """Address of a web server of this process over ``tmp_path/www``."""
+    (tmp_path / 'www').mkdir()
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    handler = functools.partial(Quiet, directory=str(tmp_path / 'www'))
+    with http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler) as httpd:
+        threading.Thread(target=httpd.serve_forever, daemon=True).start()
+        yield f'http://127.0.0.1:{httpd.server_port}'
+        httpd.shutdown()
 
 
 @pytest.fixture(scope='session')

@@ -1,10 +1,7 @@
 """What mmengine's CheckpointLoader does with the names that it knows, once mmssl is imported."""
 
-import functools
-import http.server
 import json
 import logging
-import threading
 
 import pytest
 import torch
@@ -55,20 +52,10 @@ def test_map_locations(tmp_path, suffix, map_location):
 
 
 @pytest.fixture
-def server(tmp_path, monkeypatch):
-    """A web server over ``www``; what is fetched goes to ``hub``."""
-    (tmp_path / 'www').mkdir()
+def server(server, tmp_path, monkeypatch):
+    """What is fetched from it goes to ``hub``."""
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path / 'hub'))
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    handler = functools.partial(Quiet, directory=str(tmp_path / 'www'))
-    with http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler) as httpd:
-        threading.Thread(target=httpd.serve_forever, daemon=True).start()
-        yield f'http://127.0.0.1:{httpd.server_port}'
-        httpd.shutdown()
+    return server
 
 
 def published(folder, name='net') -> str:

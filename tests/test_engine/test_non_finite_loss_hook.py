@@ -55,10 +55,8 @@ def tensors_not_finite_in(path) -> list[str]:
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize('rank', [0, 1])
-def test_of_one_rank_it_stops_both(tmp_path, rank, fault_number, count_faults):
-    if rank not in range(fault_number(1, 2)) and rank == 0:
-        pytest.skip('part of the fault suite: pass --faults')
+@pytest.mark.parametrize('rank', [0, pytest.param(1, marks=pytest.mark.faults_in_full)])
+def test_of_one_rank_it_stops_both(tmp_path, rank, count_faults):
     log, folder = tmp_path / 'log', tmp_path / 'run'
     model = {'nan': [3, 4, 5, 6], 'nan_rank': rank}
     options = {'model': model, 'saver': SAVER, 'hooks': {'non_finite_loss': hook(patience=2)}}

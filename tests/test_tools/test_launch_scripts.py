@@ -160,11 +160,10 @@ interrupted_cases.train(Path(sys.argv[1]), {'seconds': 0.2, 'fault': fault})
 
 
 @pytest.mark.faults
+@pytest.mark.faults_in_full
 @pytest.mark.parametrize('what', ['fail', 'SIGTERM', 'SIGUSR1'])
-def test_torchrun_ends_all(tmp_path, repository, what, fault_number, count_faults):
+def test_torchrun_ends_all(tmp_path, repository, what, count_faults):
     """A training of two processes by the script itself, in which one fails, or that gets a signal."""
-    if not fault_number(0, 1):
-        pytest.skip('part of the fault suite: pass --faults')
     (tmp_path / 'train.py').write_text(TRAIN)
     script = os.path.relpath(tmp_path / 'train.py', repository / 'tools')
     clean = {'PYTHON': sys.executable, 'TESTS': str(repository / 'tests'), 'CUDA_VISIBLE_DEVICES': ''}

@@ -1,7 +1,6 @@
 """tools/make_permutations.py from its command line."""
 
-import importlib.util
-import sys
+import functools
 
 import numpy as np
 import pytest
@@ -10,22 +9,8 @@ from mmssl.datasets.transforms.pretext.permutations import load_permutations, se
 
 
 @pytest.fixture
-def run(repository, tmp_path, monkeypatch, capsys):
-    def run(*arguments) -> tuple[int, str, str]:
-        spec = importlib.util.spec_from_file_location('tool', repository / 'tools/make_permutations.py')
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, 'argv', ['make_permutations.py', *map(str, arguments)])
-        capsys.readouterr()
-        try:
-            module.main()
-            status = 0
-        except SystemExit as stop:
-            status = stop.code
-        return status, *capsys.readouterr()
-
-    return run
+def run(run_tool):
+    return functools.partial(run_tool, 'make_permutations.py')
 
 
 def test_file_and_table(run, tmp_path):

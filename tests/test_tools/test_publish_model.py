@@ -1,9 +1,7 @@
 """tools/misc/publish_model.py: what is in the file, what its name says, and that every door reads it."""
 
 import hashlib
-import importlib.util
 import json
-import sys
 
 import pytest
 import torch
@@ -21,27 +19,6 @@ from mmssl.transfer.sources import read_checkpoint
 CONFIG = 'configs/erfnet/erfnet_1xb8-150i_streets-192x256.py'
 CLASSES = ('sky', 'road')
 PALETTE = [(0, 0, 0), (255, 0, 0)]
-
-
-@pytest.fixture
-def run(repository, tmp_path, monkeypatch, capsys):
-    """Call a tool's main() with a command line; returns status and output."""
-
-    def run(tool: str, *arguments) -> tuple[int, str, str]:
-        spec = importlib.util.spec_from_file_location('tool', repository / 'tools' / tool)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, 'argv', [tool, *map(str, arguments)])
-        capsys.readouterr()
-        try:
-            module.main()
-            status = 0
-        except SystemExit as stop:
-            status = stop.code
-        return status, *capsys.readouterr()
-
-    return run
 
 
 @pytest.fixture(scope='module')
@@ -80,8 +57,8 @@ def checkpoint(state, tmp_path):
     return tmp_path / 'iter_3.pth'
 
 
-def test_weights_and_classes_and_nothing_else(run, checkpoint, state, tmp_path):
-    status, out, err = run('misc/publish_model.py', checkpoint, 'out/erfnet', '--format', 'both')
+def test_weights_and_classes_and_nothing_else(run_tool, checkpoint, state, tmp_path):
+    status, out, err = run_tool('misc/publish_model.py', checkpoint, 'out/erfnet', '--format', 'both')
     assert (status, err) == (0, '')
     paths = {path.suffix: path for path in (tmp_path / 'out').iterdir()}
     assert paths.keys() == {'.pth', '.safetensors'}
@@ -105,19 +82,19 @@ def test_weights_and_classes_and_nothing_else(run, checkpoint, state, tmp_path):
         )
 
 
-def test_the_same_weights_give_the_same_file(run, checkpoint, state, tmp_path):
-    run('misc/publish_model.py', checkpoint, 'a/net.pth', '--format', 'both')
+def test_the_same_weights_give_the_same_file(run_tool, checkpoint, state, tmp_path):
+    run_tool('misc/publish_model.py', checkpoint, 'a/net.pth', '--format', 'both')
     other = training_checkpoint({f'module.{name}': value for name, value in state.items()})
     other['optimizer'] = {}
     torch.save(other, tmp_path / 'iter_4.pth')
-    run('misc/publish_model.py', 'iter_4.pth', 'b/net.safetensors', '--format', 'both')
+    run_tool('misc/publish_model.py', 'iter_4.pth', 'b/net.safetensors', '--format', 'both')
     names = [sorted(path.name for path in (tmp_path / folder).iterdir()) for folder in 'ab']
     assert names[0] == names[1] and len(names[0]) == 2
 
 
 @pytest.mark.parametrize('kind', ['pth', 'safetensors'])
-def test_every_door_reads_it(run, checkpoint, config, state, tmp_path, kind):
-    run('misc/publish_model.py', checkpoint, 'out/erfnet', '--format', kind)
+def test_every_door_reads_it(run_tool, checkpoint, config, state, tmp_path, kind):
+    run_tool('misc/publish_model.py', checkpoint, 'out/erfnet', '--format', kind)
     (path,) = (tmp_path / 'out').iterdir()
     wanted = part = {name: value for name, value in state.items() if name.startswith('backbone.')}
     fresh = build_model(load_config(config), config)
@@ -132,18 +109,20 @@ def test_every_door_reads_it(run, checkpoint, config, state, tmp_path, kind):
     model = init_model(config, str(path), device='cpu')
     assert model.dataset_meta['classes'] == list(CLASSES)
     # What is published can be published again, and converted to either format.
-    status, out, _ = run('misc/publish_model.py', path, 'again/backbone', '--network', 'backbone', '--format', 'both')
+    status, out, _ = run_tool(
+        'misc/publish_model.py', path, 'again/backbone', '--network', 'backbone', '--format', 'both'
+    )
     assert status == 0 and len(out.splitlines()) == 2
     (again,) = (tmp_path / 'again').glob('*.safetensors')
     assert load_file(again).keys() == part.keys()
 
 
-def test_tools_test_reads_safetensors(run, checkpoint, config, tmp_path):
-    run('misc/publish_model.py', checkpoint, 'out/erfnet', '--format', 'safetensors')
+def test_tools_test_reads_safetensors(run_tool, checkpoint, config, tmp_path):
+    run_tool('misc/publish_model.py', checkpoint, 'out/erfnet', '--format', 'safetensors')
     (path,) = (tmp_path / 'out').iterdir()
     options = ('test_dataloader.dataset.num_images=2', 'test_dataloader.num_workers=0')
     options += ('test_dataloader.persistent_workers=False',)
-    assert run('test.py', config, path, '--work-dir', tmp_path / 'run', '--cfg-options', *options)[0] == 0
+    assert run_tool('test.py', config, path, '--work-dir', tmp_path / 'run', '--cfg-options', *options)[0] == 0
     assert json.loads((tmp_path / 'run/metrics.json').read_text())['checkpoint'] == str(path)
 
 
@@ -153,29 +132,29 @@ def semi_supervised(number: float = 1.0) -> dict:
     return state | {'teacher.steps': torch.tensor(5)}
 
 
-def test_of_several_networks_one_has_to_be_named(run, tmp_path):
+def test_of_several_networks_one_has_to_be_named(run_tool, tmp_path):
     torch.save({'state_dict': semi_supervised()}, tmp_path / 'semi.pth')
-    status, _, err = run('misc/publish_model.py', 'semi.pth', 'out/net')
+    status, _, err = run_tool('misc/publish_model.py', 'semi.pth', 'out/net')
     assert status == 1
     assert 'semi.pth: student and teacher in it, expected --network with one of them, or whole' in err
     for network, value in {'student': 1.0, 'teacher': 2.0}.items():
-        assert run('misc/publish_model.py', 'semi.pth', f'out/{network}', '--network', network)[0] == 0
+        assert run_tool('misc/publish_model.py', 'semi.pth', f'out/{network}', '--network', network)[0] == 0
         (path,) = (tmp_path / 'out').glob(f'{network}-*.pth')
         assert torch.load(path, weights_only=True)['state_dict']['head.weight'].tolist() == [value, value]
-    assert run('misc/publish_model.py', 'semi.pth', 'out/whole', '--network', 'whole')[0] == 0
+    assert run_tool('misc/publish_model.py', 'semi.pth', 'out/whole', '--network', 'whole')[0] == 0
     assert len(read_state_dict(next((tmp_path / 'out').glob('whole-*')), 'file')) == 3
     joint = {f'segmentor.{name}': value for name, value in semi_supervised().items()}
     torch.save({'state_dict': joint | {'tasks.rotation.head.weight': torch.zeros(4)}}, tmp_path / 'joint.pth')
-    assert 'student and teacher in it' in run('misc/publish_model.py', 'joint.pth', 'out/joint')[2]
+    assert 'student and teacher in it' in run_tool('misc/publish_model.py', 'joint.pth', 'out/joint')[2]
     torch.save({'state_dict': {'segmentor.a': torch.zeros(1), 'tasks.b': torch.zeros(1)}}, tmp_path / 'tasks.pth')
-    assert 'tasks.pth: segmentor in it' in run('misc/publish_model.py', 'tasks.pth', 'out/tasks')[2]
-    assert run('misc/publish_model.py', 'tasks.pth', 'out/tasks', '--network', 'segmentor')[0] == 0
+    assert 'tasks.pth: segmentor in it' in run_tool('misc/publish_model.py', 'tasks.pth', 'out/tasks')[2]
+    assert run_tool('misc/publish_model.py', 'tasks.pth', 'out/tasks', '--network', 'segmentor')[0] == 0
 
 
 @pytest.mark.parametrize('tool', ['model_converters/semi_supervised.py'])
-def test_converters_read_and_write_safetensors(run, tmp_path, tool):
+def test_converters_read_and_write_safetensors(run_tool, tmp_path, tool):
     write_tensor_file({'state_dict': semi_supervised()}, tmp_path / 'semi.safetensors')
-    assert run(tool, 'semi.safetensors', 'student.safetensors')[0] == 0
+    assert run_tool(tool, 'semi.safetensors', 'student.safetensors')[0] == 0
     assert load_file(tmp_path / 'student.safetensors')['head.weight'].tolist() == [1.0, 1.0]
 
 
@@ -187,18 +166,18 @@ def test_converters_read_and_write_safetensors(run, tmp_path, tool):
         ({'a': torch.zeros(1)}, ('--network', 'backbone'), 'a.pth: no name starts with backbone.'),
     ],
 )
-def test_mistakes(run, tmp_path, content, arguments, message):
+def test_mistakes(run_tool, tmp_path, content, arguments, message):
     torch.save(content, tmp_path / 'a.pth')
-    status, _, err = run('misc/publish_model.py', 'a.pth', 'out/a', *arguments)
+    status, _, err = run_tool('misc/publish_model.py', 'a.pth', 'out/a', *arguments)
     assert status == 1 and message in err
     assert not (tmp_path / 'out').exists()
-    assert 'checkpoint b.pth: no such file' in run('misc/publish_model.py', 'b.pth', 'out/b')[2]
+    assert 'checkpoint b.pth: no such file' in run_tool('misc/publish_model.py', 'b.pth', 'out/b')[2]
 
 
-def test_classes_of_older_checkpoints(run, tmp_path):
+def test_classes_of_older_checkpoints(run_tool, tmp_path):
     meta = {'CLASSES': CLASSES, 'PALETTE': PALETTE, 'config': 'import os'}
     torch.save({'state_dict': {'a': torch.zeros(1)}, 'meta': meta}, tmp_path / 'a.pth')
-    run('misc/publish_model.py', 'a.pth', 'out/a')
+    run_tool('misc/publish_model.py', 'a.pth', 'out/a')
     (path,) = (tmp_path / 'out').iterdir()
     found = torch.load(path, weights_only=True)['meta']
     assert found == {'dataset_meta': {'classes': ['sky', 'road'], 'palette': [[0, 0, 0], [255, 0, 0]]}}

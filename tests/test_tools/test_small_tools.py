@@ -1,8 +1,5 @@
 """tools/model_converters/erfnet.py and tools/analysis_tools/class_frequencies.py from their command lines."""
 
-import importlib.util
-import sys
-
 import pytest
 import torch
 from mmseg.models.backbones import ERFNet
@@ -10,31 +7,12 @@ from mmseg.models.backbones import ERFNet
 from mmssl.models.backbones.erfnet import ERFNetEncoder
 
 
-@pytest.fixture
-def run(repository, tmp_path, monkeypatch, capsys):
-    def run(tool: str, *arguments) -> tuple[int, str, str]:
-        spec = importlib.util.spec_from_file_location('tool', repository / tool)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, 'argv', [tool, *map(str, arguments)])
-        capsys.readouterr()
-        try:
-            module.main()
-            status = 0
-        except SystemExit as stop:
-            status = stop.code
-        return status, *capsys.readouterr()
-
-    return run
-
-
-def test_convert_writes_what_loads(run, tmp_path, mmseg_scope):
+def test_convert_writes_what_loads(run_tool, tmp_path, mmseg_scope):
     theirs = ERFNet()
     state = {f'backbone.{key}': value for key, value in theirs.state_dict().items()}
     state['decode_head.conv_seg.bias'] = torch.zeros(19)
     torch.save({'state_dict': state, 'meta': {'classes': ('road',)}}, tmp_path / 'mmseg.pth')
-    status, out, _ = run('tools/model_converters/erfnet.py', 'mmseg.pth', 'new/ours.pth')
+    status, out, _ = run_tool('model_converters/erfnet.py', 'mmseg.pth', 'new/ours.pth')
     assert status == 0
     assert f'{len(state) - 1} tensors written to new/ours.pth' in out
     assert 'left out: decode_head.conv_seg.bias' in out
@@ -46,18 +24,18 @@ def test_convert_writes_what_loads(run, tmp_path, mmseg_scope):
     assert [path.name for path in (tmp_path / 'new').iterdir()] == ['ours.pth']
 
 
-def test_convert_refuses_a_foreign_file(run, tmp_path):
+def test_convert_refuses_a_foreign_file(run_tool, tmp_path):
     torch.save({'conv1.weight': torch.zeros(1)}, tmp_path / 'other.pth')
-    status, _, err = run('tools/model_converters/erfnet.py', 'other.pth', 'ours.pth')
+    status, _, err = run_tool('model_converters/erfnet.py', 'other.pth', 'ours.pth')
     assert status == 1
     assert 'no known name among 1 (conv1.weight' in err
     assert not (tmp_path / 'ours.pth').exists()
 
 
-def test_class_frequencies_of_procedural_scenes(run, repository, tmp_path):
+def test_class_frequencies_of_procedural_scenes(run_tool, repository, tmp_path):
     config = repository / 'configs/erfnet/erfnet_1xb8-150i_streets-192x256.py'
     options = ['--cfg-options', 'train_dataloader.dataset.num_images=3', 'train_dataloader.dataset.size=(64, 64)']
-    status, out, _ = run('tools/analysis_tools/class_frequencies.py', config, *options)
+    status, out, _ = run_tool('analysis_tools/class_frequencies.py', config, *options)
     assert status == 0
     assert 'train: 3 masks' in out
     rows = [[cell.strip() for cell in line.split('|')[1:-1]] for line in out.splitlines() if line.startswith('|')][1:]
