@@ -12,8 +12,8 @@ from mmssl.tensor_file import write_tensor_file
 def streamed_saving() -> Iterator[None]:
     """Let ``Runner.save_checkpoint`` write to the file, whole and flushed to the disk, or not at all.
 
-    mmengine (0.10.7) serialises into memory, copies that, and writes the copy: three times the memory of a checkpoint,
-    and for one of 400 MB four times the time. Unnecessary once its backends take a stream.
+    mmengine (0.10.7) serialises into memory, copies that, and writes the copy. Unnecessary once its backends take a
+    stream.
     """
     original = theirs.save_checkpoint
     theirs.save_checkpoint = save_streamed
