@@ -27,16 +27,16 @@ def atomic_file(path: str | Path, *, durable: bool = False) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'.{path.name}.{os.getpid()}.{threading.get_ident()}{SUFFIX}')
+    partial = path_beside(path)
     try:
         yield partial
         if durable:
-            _flush(partial)
+            flush(partial)
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
     if durable:
-        _flush(path.parent)
+        flush(path.parent)
 
 
 def write_atomically(path: str | Path, data: bytes, *, durable: bool = False) -> None:
@@ -61,7 +61,12 @@ def remove_partial_files(folder: str | Path, pattern: str) -> list[Path]:
     return partial
 
 
-def _flush(path: Path) -> None:
+def path_beside(path: Path) -> Path:
+    """Where this thread writes a file before it is moved to its place: hidden, in the same folder."""
+    return path.with_name(f'.{path.name}.{os.getpid()}.{threading.get_ident()}{SUFFIX}')
+
+
+def flush(path: Path) -> None:
     """Hand a file, or the names in a folder, over to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

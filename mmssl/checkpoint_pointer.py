@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from mmssl.atomic_file import write_atomically
+from mmssl.background import finish_background_work
 from mmssl.errors import DataError, DataNotFoundError
 
 POINTER = 'last_checkpoint'
@@ -23,6 +24,8 @@ def write_pointer(work_dir: str | Path, checkpoint: str | Path) -> None:
 def read_pointer(work_dir: str | Path) -> Path | None:
     """The newest checkpoint of a work dir, also of mmengine's pointer, which holds the path of the day of writing.
 
+    What this process is about to put in its place is waited for.
+
     Args:
         work_dir: may have been moved since.
 
@@ -33,6 +36,7 @@ def read_pointer(work_dir: str | Path) -> Path | None:
         DataError: the pointer is empty.
         DataNotFoundError: what it names does not exist, nor a file of that name in the folder.
     """
+    finish_background_work()
     pointer = Path(work_dir) / POINTER
     if not pointer.is_file():
         return None

@@ -31,12 +31,33 @@ def write_tensor_file(content: dict, path: str | Path) -> None:
         DataError: safetensors cannot hold the content.
         OSError: it cannot be written, as on a full disk.
     """
-    data = safetensors_bytes(content) if Path(path).suffix == SUFFIX else None
     with atomic_file(path, durable=True) as partial:
-        if data is None:
-            _save(content, partial)
-        else:
-            partial.write_bytes(data)
+        save_tensors(content, partial, Path(path).suffix)
+
+
+def save_tensors(content: dict, path: Path, suffix: str) -> None:
+    """Write a file in place, as :func:`write_tensor_file` does without its care.
+
+    Args:
+        content: tensors and plain values.
+        path: the file; an older one is overwritten.
+        suffix: of the format, ``.safetensors`` or any other for that of ``torch.save``.
+
+    Raises:
+        DataError: safetensors cannot hold the content.
+        OSError: it cannot be written.
+    """
+    if suffix == SUFFIX:
+        path.write_bytes(safetensors_bytes(content))
+        return
+    # Into a file of Python's: where torch opens it, a full disk is an error about positions in the archive.
+    with path.open('wb') as file:
+        try:
+            torch.save(content, file)
+        except RuntimeError as error:
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+            raise
 
 
 def read_tensors(path: str | Path, map_location=None) -> object:
@@ -148,17 +169,6 @@ def archive_damage(path: str | Path) -> str | None:
 def _is_archive(path: str | Path) -> bool:
     with open(path, 'rb') as file:
         return file.read(4) == b'PK\x03\x04'  # by which torch tells its formats apart
-
-
-def _save(content: dict, path: Path) -> None:
-    # Into a file of Python's: where torch opens it, a full disk is an error about positions in the archive.
-    with path.open('wb') as file:
-        try:
-            torch.save(content, file)
-        except RuntimeError as error:
-            if isinstance(error.__context__, OSError):
-                raise error.__context__ from None
-            raise
 
 
 def _read_by(reader, path: str | Path, **options) -> object:

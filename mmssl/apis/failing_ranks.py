@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from torch.distributed import DistError
 
+from mmssl.background import finish_background_work
 from mmssl.checkpoint_pointer import tell_newest
 from mmssl.errors import DataError, one_line
 
@@ -50,6 +51,7 @@ def end_at_once(several: bool) -> Iterator[None]:
             traceback.print_exc()
         elif isinstance(error.code, str):
             print(error.code, file=sys.stderr)
+        finish_background_work()  # a checkpoint that is on its way to the disk
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

@@ -1,5 +1,6 @@
 """What exact resume, preemption and the other promises cost: a share of a training step, and of saving."""
 
+import functools
 import io
 import os
 import time
@@ -12,11 +13,13 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmssl.apis.timing import PairedComparison, compare, time_in_turns
-from mmssl.checkpoint_pointer import write_pointer
+from mmssl.background import Background, finish_background_work
 from mmssl.datasets import numbered_batches
 from mmssl.engine.hooks import NonFiniteLossHook, PreemptionHook, ResumeCheckHook
+from mmssl.engine.hooks.atomic_checkpoint_hook import place
 from mmssl.engine.loops import resumable_train_loops
 from mmssl.engine.streamed_saving import save_streamed
+from mmssl.pending_files import PendingFiles
 
 HOOKS = (ResumeCheckHook, PreemptionHook, NonFiniteLossHook)
 MOMENTS = ('before_train_iter', 'after_train_iter')
@@ -98,7 +101,9 @@ def time_training(runner: Runner, warmup: int) -> StepClock:
 
 
 def time_saving(content: dict, folder: Path, repeats: int, progress=iter) -> dict[str, PairedComparison]:
-    """Time our way of writing a checkpoint in turns with a plain ``torch.save`` and with mmengine's.
+    """Time how long saving a checkpoint holds a training up, in turns with other ways.
+
+    Each begins with nothing to be written to the disk and without the file.
 
     Args:
         content: the checkpoint.
@@ -107,18 +112,25 @@ def time_saving(content: dict, folder: Path, repeats: int, progress=iter) -> dic
         progress: wraps the rounds.
 
     Returns:
-        Our time as a share of that of ``torch.save``, of ``torch.save`` that waits for the disk, and of mmengine's way.
+        What was compared to the shares: the time until a training goes on, of that of ``torch.save`` and of mmengine's
+        way; the time until the checkpoint is in its place and pointed to, of that of ``torch.save`` that waits for the
+        disk.
     """
+    path = folder / 'checkpoint.pth'
 
-    def ours() -> None:
-        save_streamed(content, str(folder / 'ours.pth'))
-        write_pointer(folder, folder / 'ours.pth')
+    def held_up() -> Background:
+        files = PendingFiles()
+        save_streamed(files, content, str(path))
+        return Background(functools.partial(place, files, str(folder), str(path), []))
+
+    def in_its_place() -> None:
+        held_up().wait()
 
     def plain() -> None:
-        torch.save(content, folder / 'plain.pth')
+        torch.save(content, path)
 
     def flushed() -> None:
-        with open(folder / 'flushed.pth', 'wb') as file:
+        with path.open('wb') as file:
             torch.save(content, file)
             file.flush()
             os.fsync(file.fileno())
@@ -126,11 +138,20 @@ def time_saving(content: dict, folder: Path, repeats: int, progress=iter) -> dic
     def mmengines() -> None:
         with io.BytesIO() as buffer:
             torch.save(content, buffer)
-            (folder / 'mmengines.pth').write_bytes(buffer.getvalue())
+            path.write_bytes(buffer.getvalue())
 
-    others = {'torch.save': plain, 'torch.save and fsync': flushed, "mmengine's way": mmengines}
-    times, *theirs = time_in_turns([ours, *others.values()], repeats, rounds=progress)
-    return {name: compare(times, each) for name, each in zip(others, theirs, strict=True)}
+    def clean() -> None:
+        finish_background_work()
+        path.unlink(missing_ok=True)
+        os.sync()
+
+    ways = [held_up, plain, mmengines, in_its_place, flushed]
+    ours, torchs, theirs, placed, waited = time_in_turns(ways, repeats, rounds=progress, between=clean)
+    return {
+        'going on / torch.save': compare(ours, torchs),
+        "going on / mmengine's way": compare(ours, theirs),
+        'in its place / torch.save and fsync': compare(placed, waited),
+    }
 
 
 def noise_checkpoint(megabytes: float) -> dict:

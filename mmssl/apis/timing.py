@@ -43,6 +43,7 @@ def time_in_turns(
     clock: Callable[[], float] = time.perf_counter,
     synchronize: Callable[[], None] | None = None,
     rounds: Callable[[range], Iterator[int]] = iter,
+    between: Callable[[], None] | None = None,
 ) -> list[list[float]]:
     """Times callables in the order A, B, A, B, ... after a warm-up in the same order.
 
@@ -54,6 +55,7 @@ def time_in_turns(
         synchronize: waits for the work that a call left running (an accelerator's queue); called before each
             reading of the clock.
         rounds: wraps the range of all rounds, warm-up included, to show progress.
+        between: called before each callable, and not timed.
 
     Returns:
         For each callable its ``repeats`` durations in seconds.
@@ -67,10 +69,11 @@ def time_in_turns(
         raise ValueError(f'repeats: {repeats} found, at least 1 expected')
     if warmup < 0:
         raise ValueError(f'warmup: {warmup} found, at least 0 expected')
-    wait = synchronize or (lambda: None)
+    wait, prepare = synchronize or (lambda: None), between or (lambda: None)
     seconds: list[list[float]] = [[] for _ in callables]
     for index in rounds(range(warmup + repeats)):
         for function, durations in zip(callables, seconds, strict=True):
+            prepare()
             wait()
             start = clock()
             function()

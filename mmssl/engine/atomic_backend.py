@@ -1,6 +1,7 @@
 """A place for checkpoints from which an old file goes after the new one is there."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from mmengine.fileio import LocalBackend, register_backend
@@ -11,29 +12,26 @@ ATOMIC = 'mmssl.atomic'
 
 @register_backend(ATOMIC, force=True)
 class AtomicLocalBackend(LocalBackend):
-    """mmengine's backend for local files; what is removed after :meth:`keep_removed` stays until :meth:`remove_kept`.
+    """mmengine's backend for local files; what is removed within :meth:`noted_removals` stays.
 
     Checkpoints are written by :mod:`mmssl.engine.streamed_saving`.
     """
 
     def __init__(self) -> None:
-        self._waiting: list[str] | None = None
+        self._noted: list[Path] | None = None
 
     def remove(self, filepath: str | Path) -> None:
         """Remove a file, or note it for later."""
-        if self._waiting is None:
+        if self._noted is None:
             super().remove(filepath)
         else:
-            self._waiting.append(str(filepath))
+            self._noted.append(Path(filepath))
 
-    def keep_removed(self) -> None:
-        """From now on note what is removed."""
-        self._waiting = []
-
-    def remove_kept(self, but: Iterable[str | Path] = ()) -> None:
-        """Remove what was noted, ``but`` these files."""
-        waiting, self._waiting = self._waiting or [], None
-        stay = {Path(path) for path in but}
-        for path in waiting:
-            if Path(path) not in stay:
-                super().remove(path)
+    @contextmanager
+    def noted_removals(self) -> Iterator[list[Path]]:
+        """Only note what is removed, in the list that is given."""
+        self._noted = noted = []
+        try:
+            yield noted
+        finally:
+            self._noted = None

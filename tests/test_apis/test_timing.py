@@ -45,6 +45,18 @@ def test_queued_work_counts_for_the_task_that_queued_it():
     assert seconds == [[5, 5], [2, 2]]
 
 
+def test_what_is_done_between_is_not_timed():
+    machine = FakeMachine()
+
+    def between():
+        machine.order.append('between')
+        machine.now += 1000
+
+    tasks = [machine.task('A', [1, 2]), machine.task('B', [3, 4])]
+    assert time_in_turns(tasks, 2, warmup=0, clock=machine.clock, between=between) == [[1, 2], [3, 4]]
+    assert machine.order == ['between', 'A', 'between', 'B'] * 2
+
+
 def test_rounds_include_warmup():
     seen = []
     time_in_turns([lambda: None], 4, warmup=2, rounds=lambda indices: seen.append(len(indices)) or iter(indices))

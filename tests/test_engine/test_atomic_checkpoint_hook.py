@@ -2,28 +2,34 @@
 
 import errno
 import io
+import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
+import forked_runs
+import interrupted_cases
 import pytest
 import torch
 from mmengine.evaluator import BaseMetric, Evaluator
+from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
+from mmssl import pending_files
 from mmssl.atomic_file import atomic_file
+from mmssl.background import finish_background_work
 from mmssl.checkpoint_pointer import read_pointer, write_pointer
 from mmssl.compat import allow_mmengine_checkpoints
-from mmssl.engine import streamed_saving
 from mmssl.errors import DataError, DataNotFoundError
-from mmssl.tensor_file import read_state_dict, write_tensor_file
+from mmssl.tensor_file import read_state_dict
 
 SCORES = [1.0, 3.0, 2.0, 5.0]
 
@@ -99,26 +105,149 @@ def test_the_same_checkpoints_as_mmengines(tmp_path, keep):
 
 
 def test_an_old_checkpoint_is_there_until_the_new_one_is(tmp_path, monkeypatch):
-    seen = []
+    folder, seen = tmp_path / 'run', []
 
-    def watch(content, path):
-        for moment in ('before', 'after'):
-            if moment == 'after':
-                write_tensor_file(content, path)
-            newest = read_pointer(tmp_path / 'run')
-            seen.append((moment, sorted(files(tmp_path / 'run')), newest and newest.name))
-            if newest:
-                read_state_dict(newest, 'newest')
+    def watch(moment):
+        # Of the thread that moves files, so not by read_pointer, which waits for it.
+        pointer = folder / 'last_checkpoint'
+        newest = pointer.read_text() if pointer.exists() else None
+        seen.append((moment, sorted(name for name in files(folder) if not name.startswith('.')), newest))
+        if newest:
+            torch.load(folder / newest)
 
-    monkeypatch.setattr(streamed_saving, 'write_tensor_file', watch)
-    runner(tmp_path / 'run', max_keep_ckpts=1, save_best='score', rule='greater').train()
+    def replace(source, target, move=os.replace):
+        watch(f'before {Path(target).name}')
+        move(source, target)
+        watch(f'after {Path(target).name}')
+
+    def unlink(path, missing_ok=False, remove=Path.unlink):
+        if path.suffix == '.pth':
+            watch(f'before the end of {path.name}')
+        remove(path, missing_ok)
+
+    monkeypatch.setattr(os, 'replace', replace)
+    monkeypatch.setattr(Path, 'unlink', unlink)
+    runner(folder, max_keep_ckpts=1, save_best='score', rule='greater').train()
+    first, best = 'best_score_iter_2.pth', 'best_score_iter_4.pth'
     # Iteration 4 is better than 2: its checkpoint is written twice, the second time with the name of the best one.
-    best = ['best_score_iter_2.pth', 'iter_4.pth']
-    assert ('before', ['best_score_iter_2.pth', 'iter_2.pth'], 'iter_2.pth') in seen  # of iter_4.pth
-    assert ('after', ['best_score_iter_2.pth', 'iter_2.pth', 'iter_4.pth'], 'iter_2.pth') in seen
-    assert ('before', best, 'iter_4.pth') in seen  # of the better one
-    assert ('after', ['best_score_iter_2.pth', 'best_score_iter_4.pth', 'iter_4.pth'], 'iter_4.pth') in seen
-    assert files(tmp_path / 'run') == {'best_score_iter_8.pth', 'iter_8.pth'}
+    of_the_fourth = [
+        ('before iter_4.pth', [first, 'iter_2.pth'], 'iter_2.pth'),
+        ('after iter_4.pth', [first, 'iter_2.pth', 'iter_4.pth'], 'iter_2.pth'),
+        ('before last_checkpoint', [first, 'iter_2.pth', 'iter_4.pth'], 'iter_2.pth'),
+        ('after last_checkpoint', [first, 'iter_2.pth', 'iter_4.pth'], 'iter_4.pth'),
+        ('before the end of iter_2.pth', [first, 'iter_2.pth', 'iter_4.pth'], 'iter_4.pth'),
+        (f'before {best}', [first, 'iter_4.pth'], 'iter_4.pth'),
+        (f'after {best}', [first, best, 'iter_4.pth'], 'iter_4.pth'),
+        ('before iter_4.pth', [first, best, 'iter_4.pth'], 'iter_4.pth'),
+        ('after iter_4.pth', [first, best, 'iter_4.pth'], 'iter_4.pth'),
+        ('before last_checkpoint', [first, best, 'iter_4.pth'], 'iter_4.pth'),
+        ('after last_checkpoint', [first, best, 'iter_4.pth'], 'iter_4.pth'),
+        (f'before the end of {first}', [first, best, 'iter_4.pth'], 'iter_4.pth'),
+    ]
+    begin = seen.index(of_the_fourth[0])
+    assert seen[begin : begin + len(of_the_fourth)] == of_the_fourth
+    assert files(folder) == {'best_score_iter_8.pth', 'iter_8.pth'}
+
+
+class Iterations(Hook):
+    """Calls a function with the number of each finished iteration."""
+
+    def __init__(self, call):
+        self.call = call
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        self.call(runner.iter + 1)
+
+
+def test_the_training_does_not_wait_for_the_disk(tmp_path, monkeypatch):
+    disk, order, original = threading.Event(), [], pending_files.flush
+
+    def slow(path):
+        if path.name.startswith('.iter_4.'):
+            order.append('the disk is slow')
+            assert disk.wait(30)
+            order.append('and done')
+        original(path)
+
+    def finished(iteration):
+        order.append(iteration)
+        if iteration == 5:  # reached only by a training that does not wait
+            assert [path.name for path in (tmp_path / 'run').glob('iter_*.pth')] == ['iter_2.pth']
+            disk.set()
+
+    monkeypatch.setattr(pending_files, 'flush', slow)
+    training = runner(tmp_path / 'run', max_keep_ckpts=1)
+    training.register_hook(Iterations(finished))
+    training.train()
+    assert [each for each in order if each != 'the disk is slow'] == [1, 2, 3, 4, 5, 'and done', 6, 7, 8]
+    assert files(tmp_path / 'run') == {'iter_8.pth'}
+
+
+def test_the_next_checkpoint_waits_for_the_disk(tmp_path, monkeypatch):
+    order, original = [], pending_files.flush
+
+    def slow(path):
+        if path.name.startswith('.iter_'):
+            time.sleep(0.2)
+            order.append(f'flushed {path.name.split(".")[1]}')
+        original(path)
+
+    def save(content, file, write=torch.save):
+        order.append(f'written {Path(file.name).name.split(".")[1]}')
+        write(content, file)
+
+    monkeypatch.setattr(pending_files, 'flush', slow)
+    monkeypatch.setattr(torch, 'save', save)
+    runner(tmp_path / 'run').train()
+    assert order == [f'{what} iter_{number}' for number in (2, 4, 6, 8) for what in ('written', 'flushed')]
+
+
+@pytest.mark.parametrize('best', [None, 'score'])
+def test_a_disk_that_does_not_take_a_checkpoint_ends_the_run(tmp_path, monkeypatch, best):
+    reached, original = [], pending_files.flush
+    name = 'best_score_iter_4.pth' if best else 'iter_4.pth'
+
+    def broken(path):
+        if path.name.startswith(f'.{name}'):
+            raise OSError(errno.EIO, 'Input/output error')
+        original(path)
+
+    def finished(iteration):
+        finish_background_work()
+        reached.append(iteration)
+
+    monkeypatch.setattr(pending_files, 'flush', broken)
+    training = runner(tmp_path / 'run', max_keep_ckpts=1, save_best=best, rule='greater' if best else None)
+    training.register_hook(Iterations(finished))
+    with pytest.raises(DataError) as failed:
+        training.train()
+    newest = tmp_path / 'run' / ('iter_4.pth' if best else 'iter_2.pth')
+    written = tmp_path / 'run/iter_4.pth'
+    assert str(failed.value) == (
+        f'{written}: the checkpoint cannot be written, [Errno 5] Input/output error; the last checkpoint is {newest}'
+    )
+    assert reached == [1, 2, 3, 4, 5]
+    assert files(tmp_path / 'run') == {newest.name, *(['best_score_iter_2.pth'] if best else [])}
+    assert read_pointer(tmp_path / 'run') == newest
+    torch.load(newest)
+
+
+def fail_beside_a_slow_disk(work_dir: Path) -> None:
+    """Save after four iterations, and fail before the disk has the checkpoint."""
+
+    def slow(path, original=pending_files.flush):
+        time.sleep(0.5)
+        original(path)
+
+    pending_files.flush = slow
+    interrupted_cases.train(work_dir, {'fault': {'what': 'error', 'at': 6}, 'saver': {'save_best': None}})
+
+
+def test_a_run_that_fails_leaves_what_it_had_saved(tmp_path):
+    assert forked_runs.run(fail_beside_a_slow_disk, tmp_path / 'run', log=tmp_path / 'log') == 1
+    assert 'damaged' in (tmp_path / 'log').read_text()
+    assert read_pointer(tmp_path / 'run') == tmp_path / 'run/iter_4.pth'
+    assert files(tmp_path / 'run') == {'iter_4.pth'}
 
 
 @pytest.mark.parametrize('best', [None, 'score'])
@@ -135,7 +264,7 @@ def test_a_full_disk_loses_nothing(tmp_path, monkeypatch, best):
         save(content, file)
 
     monkeypatch.setattr(torch, 'save', fill)
-    with pytest.raises(DataError, match='cannot be written, .*No space left on device; the last one is .*iter_'):
+    with pytest.raises(DataError, match='cannot be written, .*No space left on device; the last checkpoint is .*iter_'):
         runner(tmp_path / 'run', max_keep_ckpts=1, save_best=best, rule='greater' if best else None).train()
     monkeypatch.undo()
     newest = read_pointer(tmp_path / 'run')

@@ -3,7 +3,8 @@
     python tools/analysis_tools/reliability_cost.py configs/erfnet/erfnet_1xb8-150i_streets-192x256.py
 
 The recipe is trained for some iterations in a folder of its own, with clocks at the seeding and at the hooks; then its
-checkpoint is written in turns by our hook's way, by torch.save with and without waiting for the disk, and by mmengine.
+checkpoint is written in turns by our hook, by torch.save with and without waiting for the disk, and in mmengine's way.
+Our hook is timed until the training goes on, and until the checkpoint is in its place.
 """
 
 import argparse
@@ -77,9 +78,9 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
     for size, compared in ratios.items():
         for name, ratio in compared.items():
             paired = ratio.paired_ratios
-            shares[f'saving {size:.1f} MB / {name}'] = ratio.ratio_of_medians
+            shares[f'saving {size:.1f} MB: {name}'] = ratio.ratio_of_medians
             print(
-                f'saving {size:.1f} MB: {ratio.ratio_of_medians:.2f} times {name} '
+                f'saving {size:.1f} MB: {name} {ratio.ratio_of_medians:.2f} '
                 f'(quartiles of the pairs {paired.lower:.2f} and {paired.upper:.2f})'
             )
     return shares

@@ -1,14 +1,18 @@
 """Checkpoints that survive a kill, a full disk and a folder that moves."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
 
 from mmssl.atomic_file import remove_partial_files
-from mmssl.checkpoint_pointer import POINTER, write_pointer
+from mmssl.background import Background, finish_background_work
+from mmssl.checkpoint_pointer import POINTER, tell_newest, write_pointer
 from mmssl.errors import DataError, one_line
+from mmssl.pending_files import PendingFiles
 from mmssl.registry import HOOKS
 
 from ..atomic_backend import ATOMIC
@@ -31,6 +35,9 @@ class AtomicCheckpointHook(CheckpointHook):
     A checkpoint is not written while a hook with a method ``reason_against_saving(runner)`` gives one, as
     ``NonFiniteLossHook`` does; what is there stays, also what would go for it.
 
+    The training goes on as soon as a checkpoint is written beside its place. The disk is waited for in the background,
+    by the next checkpoint and by the end of the training.
+
     All arguments are those of ``CheckpointHook``. With ``backend_args``, or an ``out_dir`` with ``://``, checkpoints
     are written in mmengine's ways.
 
@@ -44,6 +51,8 @@ class AtomicCheckpointHook(CheckpointHook):
         self._atomic = self.backend_args is None and self.file_client_args is None and not remote
         if self._atomic:
             self.backend_args = {'backend': ATOMIC}
+        self._placing: Background | None = None
+        self._placed: Sequence[Path] = ()
 
     @property
     def writes_locally(self) -> bool:
@@ -54,9 +63,21 @@ class AtomicCheckpointHook(CheckpointHook):
         """Also remove what was left half written."""
         super().before_train(runner)
         if self._atomic and is_main_process():
+            finish_background_work()  # of a run before this one in the same process
             left = remove_partial_files(self.out_dir, '*.pth') + remove_partial_files(runner.work_dir, POINTER)
             if left:
                 runner.logger.warning(f'AtomicCheckpointHook: {len(left)} files of a killed run, half written: removed')
+
+    def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
+        """End the run if the disk has not taken the last checkpoint; save if one is due."""
+        if self._placing is not None and self._placing.failed:
+            self._finish(runner)
+        super().after_train_iter(runner, batch_idx, data_batch, outputs)
+
+    def after_train(self, runner) -> None:
+        """Wait until the last checkpoint is in its place."""
+        self._finish(runner)
+        super().after_train(runner)
 
     def save_now(self, runner, epoch: int, iteration: int) -> str | None:
         """Write a checkpoint between the regular ones, on all ranks, for a run that leaves early.
@@ -81,6 +102,7 @@ class AtomicCheckpointHook(CheckpointHook):
             name = f'iter_{iteration}.pth'
         else:
             name = self.filename_tmpl.format(epoch if self.by_epoch else iteration)
+        self._finish(runner)
         path = self.file_backend.join_path(self.out_dir, name)
         last = Path(runner.message_hub.runtime_info.get('last_ckpt') or '').name
         # All ranks ask the main one: they may not see its disk.
@@ -90,10 +112,22 @@ class AtomicCheckpointHook(CheckpointHook):
             return path
         if self._held_back(runner, iteration):
             return None
-        outdated = self._take_interim(runner, but=name)
-        runner.message_hub.update_info(INTERIM, name)
-        self._write(runner, name, {'epoch': epoch, 'iter': iteration}, outdated)
+        with self._saving(runner):
+            self._remove_interim(runner)
+            runner.message_hub.update_info(INTERIM, name)
+            self._write(runner, name, {'epoch': epoch, 'iter': iteration})
+        self._finish(runner)
         return self.last_ckpt
+
+    def _save_checkpoint(self, runner) -> None:
+        with self._saving(runner):
+            super()._save_checkpoint(runner)
+
+    def _save_best_checkpoint(self, runner, metrics: dict) -> None:
+        if not self.save_best or self._held_back(runner, runner.iter):
+            return
+        with self._saving(runner):
+            super()._save_best_checkpoint(runner, metrics)
 
     def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
         if self._held_back(runner, meta['iter']):
@@ -101,50 +135,69 @@ class AtomicCheckpointHook(CheckpointHook):
         if not self._atomic:
             super()._save_checkpoint_with_step(runner, step, meta)
             return
-        name = self.filename_tmpl.format(step)
-        outdated = [*self._note_step(runner, step), *self._take_interim(runner, but=name)]
-        self._write(runner, name, meta, outdated)
+        self._note_step(runner, step)
+        self._remove_interim(runner)
+        self._write(runner, self.filename_tmpl.format(step), meta)
 
-    def _write(self, runner, name: str, meta: dict, outdated: Sequence[str]) -> None:
-        """Write a checkpoint and the pointer to it, then remove what is outdated."""
-        newest, self.last_ckpt = self.last_ckpt, self.file_backend.join_path(self.out_dir, name)
-        runner.message_hub.update_info('last_ckpt', self.last_ckpt)
+    @contextmanager
+    def _saving(self, runner) -> Iterator[None]:
+        """Let checkpoints be written beside their places, then put them there in the background."""
+        if not self._atomic:
+            yield
+            return
+        self._finish(runner)
+        files = PendingFiles()
         try:
-            with streamed_saving():
-                runner.save_checkpoint(
-                    self.out_dir,
-                    name,
-                    save_optimizer=self.save_optimizer,
-                    save_param_scheduler=self.save_param_scheduler,
-                    meta=meta,
-                    by_epoch=self.by_epoch,
-                    backend_args=self.backend_args,
-                    **self.args,
-                )
-            if is_main_process():
-                write_pointer(runner.work_dir, self.last_ckpt)
-        except OSError as error:
-            raise _unwritten(self.last_ckpt, error, newest) from None
-        if is_main_process():
-            for path in outdated:
-                if self.file_backend.isfile(path):
-                    self.file_backend.remove(path)
+            with streamed_saving(files), self.file_backend.noted_removals() as outdated:
+                yield
+        except BaseException as error:
+            files.discard()
+            if isinstance(error, OSError):
+                raise _unwritten(files.paths, error, runner.work_dir) from None
+            raise
+        if files.paths:
+            moving = functools.partial(place, files, runner.work_dir, self.last_ckpt, outdated)
+            self._placing, self._placed = Background(moving), files.paths
 
-    def _note_step(self, runner, step: int) -> Sequence[str]:
-        """Count a step among those that are kept; returns the checkpoints that go for it."""
-        outdated = []
+    def _finish(self, runner) -> None:
+        """Wait until what was written is in its place."""
+        placing, self._placing = self._placing, None
+        if placing is not None:
+            try:
+                placing.wait()
+            except OSError as error:
+                raise _unwritten(self._placed, error, runner.work_dir) from None
+
+    def _write(self, runner, name: str, meta: dict) -> None:
+        self.last_ckpt = self.file_backend.join_path(self.out_dir, name)
+        runner.message_hub.update_info('last_ckpt', self.last_ckpt)
+        runner.save_checkpoint(
+            self.out_dir,
+            name,
+            save_optimizer=self.save_optimizer,
+            save_param_scheduler=self.save_param_scheduler,
+            meta=meta,
+            by_epoch=self.by_epoch,
+            backend_args=self.backend_args,
+            **self.args,
+        )
+
+    def _note_step(self, runner, step: int) -> None:
+        """Count a step among those that are kept, and remove the one that goes for it."""
         if self.max_keep_ckpts > 0 and not (self.keep_ckpt_ids and self.keep_ckpt_ids[-1] == step):
             if len(self.keep_ckpt_ids) == self.max_keep_ckpts:
-                old = self.filename_tmpl.format(self.keep_ckpt_ids.popleft())
-                outdated.append(self.file_backend.join_path(self.out_dir, old))
+                self._remove(self.filename_tmpl.format(self.keep_ckpt_ids.popleft()))
             self.keep_ckpt_ids.append(step)
             runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
-        return outdated
 
-    def _take_interim(self, runner, but: str) -> Sequence[str]:
-        """Forget the checkpoint of ``save_now``, which goes for the next one; returns it unless both have one name."""
+    def _remove_interim(self, runner) -> None:
+        """Remove the checkpoint of ``save_now``, which goes for the next one."""
         name = runner.message_hub.runtime_info.pop(INTERIM, None)
-        return [] if name in (None, but) else [self.file_backend.join_path(self.out_dir, name)]
+        if name is not None:
+            self._remove(name)
+
+    def _remove(self, name: str) -> None:
+        self.file_backend.remove(self.file_backend.join_path(self.out_dir, name))
 
     def _held_back(self, runner, iteration: int) -> bool:
         """Ask all hooks, on all ranks, whether there is a reason against a checkpoint, and tell it."""
@@ -154,23 +207,19 @@ class AtomicCheckpointHook(CheckpointHook):
             runner.logger.warning(f'AtomicCheckpointHook: no checkpoint at iteration {iteration}: {"; ".join(reasons)}')
         return bool(reasons)
 
-    def _save_best_checkpoint(self, runner, metrics: dict) -> None:
-        if self.save_best and self._held_back(runner, runner.iter):
-            return
-        if not self._atomic:
-            super()._save_best_checkpoint(runner, metrics)
-            return
-        newest = self.last_ckpt
-        self.file_backend.keep_removed()  # the parent removes the best one before it writes the better one
-        try:
-            with streamed_saving():
-                super()._save_best_checkpoint(runner, metrics)
-        except OSError as error:
-            raise _unwritten(f'the best checkpoint in {self.out_dir}', error, newest) from None
-        best = [getattr(self, 'best_ckpt_path', None), *(getattr(self, 'best_ckpt_path_dict', None) or {}).values()]
-        self.file_backend.remove_kept(but=[path for path in best if path])
+
+def place(files: PendingFiles, work_dir: str, newest: str | None, outdated: Sequence[Path]) -> None:
+    """Put checkpoints in their places, point to the newest if it is one of them, and remove what is outdated."""
+    files.settle()
+    if newest is not None and Path(newest) in files.paths:
+        write_pointer(work_dir, newest)
+    written = {path.resolve() for path in files.paths}
+    for path in outdated:
+        if path.resolve() not in written:
+            path.unlink(missing_ok=True)
 
 
-def _unwritten(path: str, error: OSError, newest: str | None) -> DataError:
-    kept = f'the last one is {newest}' if newest else 'there is none yet'
-    return DataError(f'{path}: the checkpoint cannot be written, {one_line(error)}; {kept}')
+def _unwritten(paths: Sequence[Path], error: OSError, work_dir: str) -> DataError:
+    # an error of a hook before the first file has no path
+    what = f'{paths[-1]}: the checkpoint' if paths else f'{work_dir}: a checkpoint'
+    return DataError(f'{what} cannot be written, {one_line(error)}; {tell_newest(work_dir)}')
