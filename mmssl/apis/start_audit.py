@@ -1,7 +1,7 @@
 """A cheap look at the data of a run before it starts; tools/analysis_tools/check_dataset.py looks at everything."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 
 import numpy as np
@@ -12,7 +12,7 @@ from mmengine.registry import DATASETS, init_default_scope
 
 from mmssl.apis.config import ConfigError
 from mmssl.apis.data_folders import dataset_configs
-from mmssl.apis.listed_images import check_listed_images
+from mmssl.apis.listed_images import check_listed_images, listed_files
 from mmssl.datasets.audit import ERROR, WARNING, Finding, check_sample, coco_findings, path_findings, sample_check_of
 from mmssl.datasets.folder import FolderDataset
 from mmssl.datasets.plain_datasets import inner_datasets, plain_datasets
@@ -98,17 +98,18 @@ def audit_start(datasets: Mapping[str, object], settings: Mapping = SETTINGS) ->
         DataError: a dataset is empty, an image is listed twice or lies outside its folder, a sample is broken, a mask
             has another size or wrong ids, or labelled images are evaluated on too.
     """
+    files_of = cache(listed_files)
     for where, dataset in datasets.items():
-        check_listed_images(dataset, where)
+        check_listed_images(dataset, where, files_of)
         for part, may_skip in _parts(dataset):
             if not len(part):
                 raise DataError(f'{part.ann_file or part.data_root}: no sample there; expected at least one ({where})')
-            _report(_listing_findings(part), where)
+            _report(_listing_findings(part, files_of), where)
             _report(_sample_findings(part, settings['samples'], may_skip), where)
     evaluated = {where: dataset for where, dataset in datasets.items() if where != 'train_dataloader'}
     if 'train_dataloader' in datasets and settings['train_val_overlap'] != 'off':
         for where, dataset in evaluated.items():
-            findings = _overlap_findings(datasets['train_dataloader'], dataset, settings['train_val_overlap'])
+            findings = _overlap_findings(datasets['train_dataloader'], dataset, settings['train_val_overlap'], files_of)
             _report(findings, f'train_dataloader and {where}')
 
 
@@ -138,13 +139,13 @@ def _is_local(part: BaseDataset) -> bool:
     return getattr(part, 'reads_files', True) and not getattr(part, 'backend_args', None)
 
 
-def _listing_findings(part: BaseDataset) -> list[Finding]:
+def _listing_findings(part: BaseDataset, files_of: Callable[[BaseDataset], list[dict]]) -> list[Finding]:
     # Our datasets have compared list and folders when they were built; a folder of images alone lists itself.
     if not _is_local(part) or isinstance(part, (FolderDataset, UnlabeledDataset)):
         return []
     if not part.ann_file and not part.get_data_info(0).get('seg_map_path'):
         return []
-    infos = [part.get_data_info(index) for index in range(len(part))]
+    infos = files_of(part)
     findings = path_findings(part, infos)
     if sample_check_of(part).num_classes is None:
         return findings
@@ -178,7 +179,7 @@ def is_labelled(part: BaseDataset) -> bool:
     return loads or 'gt_label' in part.get_data_info(0)
 
 
-def _overlap_findings(train, evaluated, level: str) -> list[Finding]:
+def _overlap_findings(train, evaluated, level: str, files_of: Callable[[BaseDataset], list[dict]]) -> list[Finding]:
     """Images of both, by folder and name; links among the folders are followed."""
     real = cache(os.path.realpath)
     others = [part for part in plain_datasets(evaluated) if _is_local(part)]
@@ -187,8 +188,8 @@ def _overlap_findings(train, evaluated, level: str) -> list[Finding]:
         rivals = [other for other in others if _is_local(part) and not _apart(part, other)]
         if not rivals:
             continue
-        theirs = {path for other in rivals for path in _paths(other, real)}
-        both = [path for path in _paths(part, real) if path in theirs]
+        theirs = {path for other in rivals for path in _paths(files_of(other), real)}
+        both = [path for path in _paths(files_of(part), real) if path in theirs]
         if both:
             labelled = is_labelled(part)
             text = (
@@ -214,9 +215,9 @@ def _real_folders(dataset: BaseDataset) -> list[str]:
     return [os.path.realpath(folder) for folder in ([named] if isinstance(named, str) else named)]
 
 
-def _paths(dataset: BaseDataset, real) -> Iterator[tuple[str, str]]:
-    for index in range(len(dataset)):
-        path = dataset.get_data_info(index).get('img_path')
+def _paths(files: list[dict], real) -> Iterator[tuple[str, str]]:
+    for paths in files:
+        path = paths.get('img_path')
         if isinstance(path, str) and '://' not in path:
             folder, name = os.path.split(path)
             yield real(folder or '.'), name
