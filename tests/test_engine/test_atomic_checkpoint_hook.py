@@ -7,85 +7,17 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
-import forked_runs
-import interrupted_cases
 import pytest
 import torch
-from mmengine.evaluator import BaseMetric, Evaluator
-from mmengine.hooks import Hook
-from mmengine.model import BaseModel
-from mmengine.optim import OptimWrapper
-from mmengine.runner import Runner
-from torch import nn
-from torch.utils.data import DataLoader
+from checkpoint_cases import files, runner
 
-from mmssl import pending_files
 from mmssl.atomic_file import atomic_file
-from mmssl.background import finish_background_work
 from mmssl.checkpoint_pointer import read_pointer, write_pointer
-from mmssl.compat import allow_mmengine_checkpoints
 from mmssl.errors import DataError, DataNotFoundError
 from mmssl.tensor_file import read_state_dict
-
-SCORES = [1.0, 3.0, 2.0, 5.0]
-
-
-class Net(BaseModel):
-    def __init__(self):
-        super().__init__()
-        self.layer = nn.Linear(3, 1)
-
-    def forward(self, inputs, mode='tensor'):
-        return {'loss': self.layer(inputs).square().mean()} if mode == 'loss' else [inputs]
-
-
-class Score(BaseMetric):
-    """One of ``SCORES`` at each validation."""
-
-    def __init__(self, scores):
-        super().__init__()
-        self.scores = iter(scores)
-
-    def process(self, data_batch, data_samples):
-        self.results.append(0)
-
-    def compute_metrics(self, results):
-        return {'score': next(self.scores)}
-
-
-def samples() -> list:
-    generator = torch.Generator().manual_seed(0)
-    return [{'inputs': torch.randn(3, generator=generator)} for _ in range(16)]
-
-
-def runner(work_dir: Path, kind: str = 'mmssl.AtomicCheckpointHook', iterations: int = 8, **settings) -> Runner:
-    """A training that saves and validates every second iteration."""
-    allow_mmengine_checkpoints()
-    torch.manual_seed(0)
-    model = Net()
-    resume = settings.pop('resume_from', None)
-    return Runner(
-        model=model,
-        work_dir=str(work_dir),
-        experiment_name=f'{work_dir.name}-{time.monotonic_ns()}',
-        train_dataloader=DataLoader(samples(), batch_size=2),
-        val_dataloader=DataLoader(samples(), batch_size=8),
-        val_evaluator=Evaluator(Score(SCORES)),
-        val_cfg={},
-        train_cfg={'by_epoch': False, 'max_iters': iterations, 'val_interval': 2},
-        optim_wrapper=OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)),
-        default_hooks={'checkpoint': {'type': kind, 'interval': 2, 'by_epoch': False, **settings}},
-        load_from=resume,
-        resume=resume is not None,
-    )
-
-
-def files(folder: Path) -> set[str]:
-    return {path.name for path in folder.rglob('*') if path.suffix == '.pth' or path.name.startswith('.')}
 
 
 @pytest.mark.parametrize('keep', [-1, 1, 2])
@@ -147,107 +79,6 @@ def test_an_old_checkpoint_is_there_until_the_new_one_is(tmp_path, monkeypatch):
     begin = seen.index(of_the_fourth[0])
     assert seen[begin : begin + len(of_the_fourth)] == of_the_fourth
     assert files(folder) == {'best_score_iter_8.pth', 'iter_8.pth'}
-
-
-class Iterations(Hook):
-    """Calls a function with the number of each finished iteration."""
-
-    def __init__(self, call):
-        self.call = call
-
-    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
-        self.call(runner.iter + 1)
-
-
-def test_the_training_does_not_wait_for_the_disk(tmp_path, monkeypatch):
-    disk, order, original = threading.Event(), [], pending_files.flush
-
-    def slow(path):
-        if path.name.startswith('.iter_4.'):
-            order.append('the disk is slow')
-            assert disk.wait(30)
-            order.append('and done')
-        original(path)
-
-    def finished(iteration):
-        order.append(iteration)
-        if iteration == 5:  # reached only by a training that does not wait
-            assert [path.name for path in (tmp_path / 'run').glob('iter_*.pth')] == ['iter_2.pth']
-            disk.set()
-
-    monkeypatch.setattr(pending_files, 'flush', slow)
-    training = runner(tmp_path / 'run', max_keep_ckpts=1)
-    training.register_hook(Iterations(finished))
-    training.train()
-    assert [each for each in order if each != 'the disk is slow'] == [1, 2, 3, 4, 5, 'and done', 6, 7, 8]
-    assert files(tmp_path / 'run') == {'iter_8.pth'}
-
-
-def test_the_next_checkpoint_waits_for_the_disk(tmp_path, monkeypatch):
-    order, original = [], pending_files.flush
-
-    def slow(path):
-        if path.name.startswith('.iter_'):
-            time.sleep(0.2)
-            order.append(f'flushed {path.name.split(".")[1]}')
-        original(path)
-
-    def save(content, file, write=torch.save):
-        order.append(f'written {Path(file.name).name.split(".")[1]}')
-        write(content, file)
-
-    monkeypatch.setattr(pending_files, 'flush', slow)
-    monkeypatch.setattr(torch, 'save', save)
-    runner(tmp_path / 'run').train()
-    assert order == [f'{what} iter_{number}' for number in (2, 4, 6, 8) for what in ('written', 'flushed')]
-
-
-@pytest.mark.parametrize('best', [None, 'score'])
-def test_a_disk_that_does_not_take_a_checkpoint_ends_the_run(tmp_path, monkeypatch, best):
-    reached, original = [], pending_files.flush
-    name = 'best_score_iter_4.pth' if best else 'iter_4.pth'
-
-    def broken(path):
-        if path.name.startswith(f'.{name}'):
-            raise OSError(errno.EIO, 'Input/output error')
-        original(path)
-
-    def finished(iteration):
-        finish_background_work()
-        reached.append(iteration)
-
-    monkeypatch.setattr(pending_files, 'flush', broken)
-    training = runner(tmp_path / 'run', max_keep_ckpts=1, save_best=best, rule='greater' if best else None)
-    training.register_hook(Iterations(finished))
-    with pytest.raises(DataError) as failed:
-        training.train()
-    newest = tmp_path / 'run' / ('iter_4.pth' if best else 'iter_2.pth')
-    written = tmp_path / 'run/iter_4.pth'
-    assert str(failed.value) == (
-        f'{written}: the checkpoint cannot be written, [Errno 5] Input/output error; the last checkpoint is {newest}'
-    )
-    assert reached == [1, 2, 3, 4, 5]
-    assert files(tmp_path / 'run') == {newest.name, *(['best_score_iter_2.pth'] if best else [])}
-    assert read_pointer(tmp_path / 'run') == newest
-    torch.load(newest)
-
-
-def fail_beside_a_slow_disk(work_dir: Path) -> None:
-    """Save after four iterations, and fail before the disk has the checkpoint."""
-
-    def slow(path, original=pending_files.flush):
-        time.sleep(0.5)
-        original(path)
-
-    pending_files.flush = slow
-    interrupted_cases.train(work_dir, {'fault': {'what': 'error', 'at': 6}, 'saver': {'save_best': None}})
-
-
-def test_a_run_that_fails_leaves_what_it_had_saved(tmp_path):
-    assert forked_runs.run(fail_beside_a_slow_disk, tmp_path / 'run', log=tmp_path / 'log') == 1
-    assert 'damaged' in (tmp_path / 'log').read_text()
-    assert read_pointer(tmp_path / 'run') == tmp_path / 'run/iter_4.pth'
-    assert files(tmp_path / 'run') == {'iter_4.pth'}
 
 
 @pytest.mark.parametrize('best', [None, 'score'])
