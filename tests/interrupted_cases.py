@@ -101,8 +101,8 @@ class Fault(Hook):
 
     Args:
         what: a signal's name, ``error``, or ``full`` for a disk without any space.
-        stage: ``train``, ``val`` or ``save``.
-        at: number of finished iterations, in a validation of finished batches.
+        stage: ``train``, ``val``, ``test`` or ``save``.
+        at: number of finished iterations, in a validation or a test of finished batches.
         rank: who does it.
         times: how often a signal is sent.
     """
@@ -133,6 +133,9 @@ class Fault(Hook):
 
     def after_val_iter(self, runner, batch_idx, data_batch=None, outputs=None):
         self._act('val', batch_idx + 1)
+
+    def after_test_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        self._act('test', batch_idx + 1)
 
     def before_save_checkpoint(self, runner, checkpoint):
         self._act('save', checkpoint['meta']['iter'])

@@ -13,6 +13,7 @@ from mmengine.runner import Runner
 
 from mmssl.apis.config import ConfigError, default_work_dir, load_config
 from mmssl.apis.data_folders import check_data_folders
+from mmssl.apis.failing_ranks import LostRankError, end_at_once, lost_ranks
 from mmssl.apis.launch import prepare_launch
 from mmssl.apis.metrics_file import write_metrics
 from mmssl.apis.one_line_errors import BUILD_ERRORS, one_line_errors
@@ -44,9 +45,8 @@ def save_masks(cfg: Config, folder: str) -> None:
     writers[0].output_dir = folder
 
 
-def main() -> None:
+def test(args: argparse.Namespace) -> None:
     """Build the runner, load the checkpoint strictly and test."""
-    args = parse_args()
     with one_line_errors(*BUILD_ERRORS):
         cfg = load_config(args.config, args.cfg_options)
         cfg.launcher = args.launcher
@@ -66,11 +66,18 @@ def main() -> None:
         prepare_launch(cfg)
         runner = Runner.from_cfg(cfg)
         audit_start({'test_dataloader': runner.test_loop.dataloader.dataset}, settings)
-    with one_line_errors():
+    with one_line_errors(LostRankError), lost_ranks(runner.rank):
         metrics = runner.test()
     if is_main_process():
         path = write_metrics(cfg.work_dir, args.checkpoint, metrics, runner.test_evaluator.metrics)
         print(f'metrics written to {path}')
+
+
+def main() -> None:
+    """Test, and end all processes of the run when one fails."""
+    args = parse_args()
+    with end_at_once(args.launcher != 'none'):
+        test(args)
 
 
 if __name__ == '__main__':

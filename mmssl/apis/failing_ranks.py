@@ -76,15 +76,32 @@ def training_failures(work_dir: str, rank: int) -> Iterator[None]:
         DataError: the disk is full, but for checkpoints, which tell it themselves.
     """
     try:
-        yield
+        with lost_ranks(rank):
+            yield
     except OSError as error:
         if error.errno not in FULL:
             raise
         raise DataError(f'{work_dir}: cannot be written to, {one_line(error)}; {tell_newest(work_dir)}') from None
+    except LostRankError as error:
+        raise LostRankError(f'{error}; {tell_newest(work_dir)}') from None
+
+
+@contextmanager
+def lost_ranks(rank: int) -> Iterator[None]:
+    """Give errors of collectives one line.
+
+    Args:
+        rank: of this process.
+
+    Raises:
+        LostRankError: another process has gone or did not answer in the time of ``dist_cfg``.
+    """
+    try:
+        yield
     except RuntimeError as error:
         if not isinstance(error, DistError) and not any(words in str(error) for words in LOST):
             raise
         raise LostRankError(
-            f'rank {rank}: another process of the run has ended or does not answer, see what it printed; '
-            f'{tell_newest(work_dir)} ({one_line(error)[:120]})'
+            f'rank {rank}: another process of the run has ended or does not answer, see what it printed '
+            f'({one_line(error)[:120]})'
         ) from None

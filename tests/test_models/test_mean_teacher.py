@@ -8,6 +8,7 @@ from torch import nn
 
 from mmssl.errors import DataError
 from mmssl.models.layers.momentum_bn import MomentumBN
+from mmssl.models.layers.switch_norm import SwitchNorm2d
 from mmssl.models.teachers.mean_teacher import MeanTeacher, ramped_alpha, rising_alpha
 
 
@@ -92,6 +93,15 @@ def test_mode_is_the_policys(mode, norm, dropout):
     assert parent.teacher.model[2].training is dropout
     parent.eval()
     assert not any(module.training for module in parent.teacher.modules())
+
+
+def test_train_norm_reaches_switchable_normalisation():
+    student = nn.Sequential(nn.Conv2d(2, 3, 1), SwitchNorm2d(3), nn.Dropout(0.5))
+    teacher = MeanTeacher(student, mode='train_norm', buffers='own').train()
+    assert [module.training for module in teacher.model] == [False, True, False]
+    before = teacher.model[1].running_mean.clone()
+    teacher.model(torch.randn(4, 2, 5, 5) + 3)
+    assert not torch.equal(teacher.model[1].running_mean, before)
 
 
 def test_needs_no_gradient_and_leaves_the_students():

@@ -1,12 +1,14 @@
 """One rank that fails ends all of them, soon, with a code that is not 0 and a line that says why."""
 
 import random
+import runpy
 import signal
+import sys
 import time
 
 import pytest
-from forked_runs import kill_group, run_ranks, start_ranks, wait
-from interrupted_cases import train, until
+from forked_runs import kill_group, run, run_ranks, start_ranks, wait
+from interrupted_cases import config, train, until
 
 BOUND = 60
 """Seconds after which every rank has ended, whatever happened to one of them."""
@@ -44,6 +46,32 @@ def test_processes_without_a_launcher(tmp_path, request, count_faults):
             assert len(lines) == 2  # the other one tells that it was left alone, or has met the same image
         assert not any('Traceback' in text for text in printed), printed
     count_faults('failing ranks', len(cases), len(cases))
+
+
+def evaluate(tool: str, recipe: str, checkpoint: str) -> None:
+    """Run tools/test.py, with what its recipe names registered by the imports here."""
+    sys.argv = [tool, recipe, checkpoint, '--launcher', 'pytorch']
+    runpy.run_path(tool, run_name='__main__')
+
+
+@pytest.mark.faults
+def test_a_rank_that_fails_in_a_test(tmp_path, repository, count_faults):
+    assert run(train, tmp_path / 'trained', {'saver': {'max_keep_ckpts': 1}}, log=tmp_path / 'training') == 0
+    cfg = config(tmp_path / 'tested', fault={'what': 'error', 'stage': 'test', 'at': 2, 'rank': 1})
+    for part in ('dataloader', 'cfg', 'evaluator'):
+        cfg[f'test_{part}'] = cfg[f'val_{part}']
+    cfg.test_cfg = {'type': 'TestLoop'}
+    cfg.dump(tmp_path / 'recipe.py')
+    log = tmp_path / 'log'
+    arguments = [str(repository / 'tools/test.py'), str(tmp_path / 'recipe.py'), str(tmp_path / 'trained/iter_12.pth')]
+    codes = run_ranks(evaluate, *arguments, log=log, seconds=BOUND)
+    printed = [(tmp_path / f'log.{rank}').read_text() for rank in (0, 1)]
+    assert codes == [1, 1], printed
+    lines = [next(line for line in text.splitlines() if line.startswith('error: ')) for text in printed]
+    assert lines[0].startswith('error: rank 0: another process of the run has ended or does not answer'), printed
+    assert lines[1].startswith('error: point of rank 1: damaged')
+    assert not any('Traceback' in text for text in printed), printed
+    count_faults('failing ranks', 1, 1)
 
 
 @pytest.mark.faults

@@ -6,12 +6,9 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
-from ..layers.switch_norm import SwitchNorm2d
+from ..layers.batch_norms import BATCH_NORMS
 
-MIXING = (_BatchNorm, SwitchNorm2d)
-"""Layers in which the images of a batch meet."""
 # They leave their running statistics alone when told not to track them; other kinds need them put back.
 PLAIN = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
@@ -26,11 +23,11 @@ def norms_by_task(encoder: nn.Module, sizes: Sequence[int] | None, tracked: Sequ
     statistics. The result of one pass equals that of a pass for each task.
 
     Args:
-        encoder: its layers of ``MIXING`` in training mode are concerned.
+        encoder: its layers of ``BATCH_NORMS`` in training mode are concerned.
         sizes: images of each task, in the order of the batch; None for one task, of any size.
         tracked: whether a task's images move the running statistics.
     """
-    layers = [each for each in encoder.modules() if isinstance(each, MIXING) and each.training]
+    layers = [each for each in encoder.modules() if isinstance(each, BATCH_NORMS) and each.training]
     if list(tracked) == [True]:
         layers = []
     for layer in layers:
@@ -68,9 +65,9 @@ def statistics_kept(layers: Iterable[nn.Module]) -> Iterator[None]:
     Buffers that a graph holds must not be written to, so they are not restored by copying.
 
     Args:
-        layers: those of ``MIXING`` are concerned.
+        layers: those of ``BATCH_NORMS`` are concerned.
     """
-    kept = [(layer, dict(layer._buffers)) for layer in layers if isinstance(layer, MIXING)]
+    kept = [(layer, dict(layer._buffers)) for layer in layers if isinstance(layer, BATCH_NORMS)]
     for layer, buffers in kept:
         layer._buffers.update({name: value if value is None else value.clone() for name, value in buffers.items()})
     try:

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 import torch
 from mmengine.dist import all_reduce_params, get_world_size
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmssl.errors import DataError
 
 from ..cosine_progress import cosine_progress
+from ..layers.batch_norms import BATCH_NORMS
 
 BUFFERS = ('ema', 'copy', 'own')
 MODES = ('eval', 'train', 'train_norm')
@@ -57,7 +57,7 @@ class MeanTeacher(nn.Module):
             which takes a mode that makes them. Integer buffers are copied, unless ``'own'``.
         mode: ``'eval'``: always in evaluation mode. ``'train'``: in training mode while the model trains, so that it
             normalises with the batch and drops out, as in the released code of ClassMix and DACS. ``'train_norm'``:
-            batch normalisation alone is in training mode.
+            batch normalisation alone, also the switchable one, is in training mode.
         network: used in the place of a copy, where the teacher has other layers: parameters and buffers of the same
             names and shapes, for example with ``mmssl.MomentumBN`` for BN.
 
@@ -107,7 +107,7 @@ class MeanTeacher(nn.Module):
         self.model.train(mode and self.mode == 'train')
         if mode and self.mode == 'train_norm':
             for module in self.model.modules():
-                if isinstance(module, _BatchNorm):
+                if isinstance(module, BATCH_NORMS):
                     module.train()
         return self
 
