@@ -9,6 +9,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / 'mmssl'
 # What may be imported from anywhere.
 COMMON = {
     'atomic_file',
+    'background',
     'checkpoint_loading',
     'checkpoint_pointer',
     'compat',
@@ -17,6 +18,7 @@ COMMON = {
     'hash_in_name',
     'host_versions',
     'partial_loading',
+    'pending_files',
     'random_state',
     'registry',
     'safetensors_file',
