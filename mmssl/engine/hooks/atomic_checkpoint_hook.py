@@ -1,12 +1,14 @@
 """Checkpoints that survive a kill, a full disk and a folder that moves."""
 
 import functools
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
+from mmengine.logging import print_log
 
 from mmssl.atomic_file import remove_partial_files
 from mmssl.background import Background, finish_background_work
@@ -25,7 +27,7 @@ INTERIM = 'interim_ckpt'
 
 @HOOKS.register_module()
 class AtomicCheckpointHook(CheckpointHook):
-    """mmengine's ``CheckpointHook``, with five differences.
+    """mmengine's ``CheckpointHook``, with these differences.
 
     mmengine (0.10.7) removes the oldest checkpoint before it writes the new one, writes it in place, and points to it
     by the path of that day. Here a checkpoint and its pointer ``last_checkpoint`` are written beside their places,
@@ -210,9 +212,14 @@ class AtomicCheckpointHook(CheckpointHook):
 
 def place(files: PendingFiles, work_dir: str, newest: str | None, outdated: Sequence[Path]) -> None:
     """Put checkpoints in their places, point to the newest if it is one of them, and remove what is outdated."""
-    files.settle()
-    if newest is not None and Path(newest) in files.paths:
-        write_pointer(work_dir, newest)
+    try:
+        files.settle()
+        if newest is not None and Path(newest) in files.paths:
+            write_pointer(work_dir, newest)
+    except OSError as error:
+        # The training may end by another error before it meets this one.
+        print_log(f'{files.paths[-1]}: not written, {one_line(error)}', logger='current', level=logging.ERROR)
+        raise
     written = {path.resolve() for path in files.paths}
     for path in outdated:
         if path.resolve() not in written:
