@@ -97,7 +97,7 @@ def test_a_disk_that_does_not_take_a_checkpoint_ends_the_run(tmp_path, monkeypat
     )
     assert reached == [1, 2, 3, 4, 5]
     logged = [path.read_text() for path in (tmp_path / 'run').rglob('*.log')]
-    assert f'ERROR - {written}: not written, [Errno 5] Input/output error' in ''.join(logged)
+    assert f'{written}: not written, [Errno 5] Input/output error' in ''.join(logged)
     assert files(tmp_path / 'run') == {newest.name, *(['best_score_iter_2.pth'] if best else [])}
     assert read_pointer(tmp_path / 'run') == newest
     torch.load(newest)
