@@ -4,13 +4,13 @@ import functools
 import http.server
 import importlib.util
 import os
-import subprocess
 import sys
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import forked_runs
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -159,35 +159,15 @@ def run_on_two_ranks() -> Callable[..., list[str]]:
     """Run a script as rank 0 and rank 1 of two processes without a GPU; both must end well.
 
     Called with the script's text, a folder to run it in, and what it finds in ``sys.argv`` behind that folder and the
-    folder ``tests/test_engine``, from which it may import. Returns what each rank printed.
+    folder ``tests/test_engine``, from which it may import. Returns what each rank printed, errors included.
     """
 
     def run(script: str, root: Path, *arguments) -> list[str]:
         (root / 'script.py').write_text(script + TEARDOWN)
-        command = [sys.executable, root / 'script.py', root, REPOSITORY / 'tests/test_engine', *arguments]
-        environment = os.environ | {
-            'WORLD_SIZE': '2',
-            'MASTER_ADDR': 'localhost',
-            'PYTHONPATH': str(REPOSITORY),
-            'OMP_NUM_THREADS': '1',
-            'CUDA_VISIBLE_DEVICES': '',
-        }
-        processes = [
-            subprocess.Popen(
-                [str(part) for part in command],
-                env=environment | {'RANK': str(rank), 'LOCAL_RANK': str(rank)},
-                cwd=root,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for rank in range(2)
-        ]
-        printed = []
-        for process in processes:
-            output, errors = process.communicate(timeout=150)
-            assert process.returncode == 0, errors[-3000:]
-            printed.append(output)
+        command = [str(part) for part in (root / 'script.py', root, REPOSITORY / 'tests/test_engine', *arguments)]
+        codes = forked_runs.run_ranks(forked_runs.run_script, command, log=root / 'printed', seconds=150)
+        printed = [(root / f'printed.{rank}').read_text() for rank in range(2)]
+        assert codes == [0, 0], '\n'.join(text[-3000:] for text in printed)
         return printed
 
     return run

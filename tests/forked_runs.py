@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import runpy
 import signal
 import socket
 import sys
@@ -80,6 +81,17 @@ def wait(processes: Sequence, seconds: float) -> list[int]:
         for process in processes:
             if process.exitcode is None:
                 kill_group(process)
+
+
+def run_script(command: Sequence[str]) -> None:
+    """Target that runs a script as a program, in its folder.
+
+    Args:
+        command: the script's path, and what it finds in ``sys.argv`` behind that.
+    """
+    os.chdir(Path(command[0]).parent)
+    sys.argv = list(command)
+    runpy.run_path(command[0], run_name='__main__')
 
 
 def kill_group(process) -> None:

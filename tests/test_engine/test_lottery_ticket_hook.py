@@ -1,9 +1,5 @@
 """Masks through a real Runner: optimisers, accumulation, mixed precision, averages, resume, two processes."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 import torch
 from mmengine.evaluator import BaseMetric, Evaluator
@@ -475,15 +471,8 @@ torch.save(dict(mask=hook.masks['net.weight'], weight=weight), f'{sys.argv[1]}/{
 """
 
 
-def test_two_processes_hold_the_masks_of_the_first(tmp_path, repository):
-    script = tmp_path / 'script.py'
-    script.write_text(DISTRIBUTED)
-    environment = {**os.environ, 'PYTHONPATH': str(repository), 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': ''}
-    command = [sys.executable, '-m', 'torch.distributed.run', '--nnodes', '1', '--nproc-per-node', '2']
-    command += ['--rdzv-backend', 'c10d', '--rdzv-endpoint', 'localhost:0', '--local-addr', 'localhost']
-    command += [str(script), str(tmp_path)]
-    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=170)
-    assert done.returncode == 0, done.stderr[-3000:]
+def test_two_processes_hold_the_masks_of_the_first(tmp_path, run_on_two_ranks):
+    run_on_two_ranks(DISTRIBUTED, tmp_path)
     first, second = (torch.load(tmp_path / f'{rank}.pt', weights_only=True) for rank in range(2))
     torch.manual_seed(0)
     weight = torch.empty(25, 4).normal_()

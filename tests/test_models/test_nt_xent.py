@@ -1,10 +1,10 @@
 """NT-Xent: closed form, a slow reference, and two processes against one."""
 
 import math
-import multiprocessing
 
 import pytest
 import torch
+from forked_runs import run_ranks
 from torch import distributed
 
 from mmssl.models.heads.nt_xent_head import NTXentHead
@@ -66,38 +66,35 @@ def test_temperature_must_be_positive(temperature):
         NTXentHead(temperature=temperature)
 
 
-def rank_gradient(rank, world, path, images, weight, queue):
+def views_and_weight() -> tuple[torch.Tensor, torch.Tensor]:
+    """Two views of six images, and what is learned from them; the same in every process."""
+    torch.manual_seed(0)
+    return torch.randn(2, 6, 4), torch.randn(4, 3, requires_grad=True)
+
+
+def rank_gradient(path: str) -> None:
     """Loss and gradient of this rank's share of the batch, averaged over ranks as DistributedDataParallel does."""
-    torch.set_num_threads(1)
-    distributed.init_process_group('gloo', init_method=f'file://{path}', rank=rank, world_size=world)
-    weight = weight.clone().requires_grad_()
+    distributed.init_process_group('gloo')
+    rank, world = distributed.get_rank(), distributed.get_world_size()
+    images, weight = views_and_weight()
     first, second = (view.chunk(world)[rank] @ weight for view in images)
     loss, agreement = nt_xent(first, second)
     loss.backward()
     values = torch.cat([weight.grad.flatten(), loss.detach()[None], agreement[None]])
     distributed.all_reduce(values)
     if rank == 0:
-        queue.put((values / world).numpy())
+        torch.save(values / world, path)
     distributed.barrier()
     distributed.destroy_process_group()
 
 
 def test_two_ranks_equal_one(tmp_path):
-    torch.manual_seed(0)
-    images = torch.randn(2, 6, 4)
-    weight = torch.randn(4, 3, requires_grad=True)
+    images, weight = views_and_weight()
     loss, agreement = nt_xent(images[0] @ weight, images[1] @ weight)
     loss.backward()
-    context = multiprocessing.get_context('spawn')
-    queue = context.Queue()
-    arguments = (2, tmp_path / 'store', images, weight.detach(), queue)
-    processes = [context.Process(target=rank_gradient, args=(rank, *arguments)) for rank in range(2)]
-    for process in processes:
-        process.start()
-    values = torch.from_numpy(queue.get(timeout=120))
-    for process in processes:
-        process.join()
-        assert process.exitcode == 0
+    log = tmp_path / 'log'
+    assert run_ranks(rank_gradient, str(tmp_path / 'values'), log=log) == [0, 0], (tmp_path / 'log.0').read_text()
+    values = torch.load(tmp_path / 'values')
     torch.testing.assert_close(values[:-2].view_as(weight), weight.grad)
     assert values[-2].item() == pytest.approx(loss.item(), rel=1e-6)
     assert values[-1].item() == pytest.approx(agreement.item())
